@@ -1,0 +1,39 @@
+// One model of an event for both platforms and for replayed recordings. A NormalizedEvent is read by slot and decodes a
+// field only when a rule or an alert asks for it; it is valid until the next event is read from the same source.
+
+import type { FieldValue, Slot } from "./fields.ts";
+import type { SourceId } from "./source.ts";
+
+/** What happened. The Sysmon event id, where there is one, is in {@link eventKinds}. */
+export type EventKind = keyof typeof eventKinds;
+
+/** ECS categorization of each kind (`event.category`, `event.type`, `event.action`) and its Sysmon event id. */
+export const eventKinds = {
+  process_start: { code: "1", category: ["process"], type: ["start"], action: "exec" },
+  process_end: { code: "5", category: ["process"], type: ["end"], action: "end" },
+  network_connect: { code: "3", category: ["network"], type: ["connection", "start"], action: "connection_attempted" },
+  network_accept: { code: "3", category: ["network"], type: ["connection", "start"], action: "connection_accepted" },
+  file_create: { code: "11", category: ["file"], type: ["creation"], action: "creation" },
+  file_delete: { code: "23", category: ["file"], type: ["deletion"], action: "deletion" },
+  file_rename: { code: "71", category: ["file"], type: ["change"], action: "rename" },
+  file_change: { code: "65", category: ["file"], type: ["change"], action: "modification" },
+  dns_query: { code: "22", category: ["network"], type: ["protocol"], action: "lookup_requested" },
+  image_load: { code: "7", category: ["library"], type: ["start"], action: "load" },
+  driver_load: { code: "6", category: ["driver"], type: ["start"], action: "load" },
+  registry_change: { code: "13", category: ["registry"], type: ["change"], action: "modification" },
+  /** Anything that a log source delivers and no kind above describes (audit records, event log channels). */
+  other: { code: "", category: ["host"], type: ["info"], action: "" },
+} as const;
+
+/** What every detector reads. Implementations: a view over a sensor record, a parsed line of a recording. */
+export interface NormalizedEvent {
+  readonly kind: EventKind;
+  /** The log source that delivered it; Sigma rules are routed by it. */
+  readonly source: SourceId;
+  /** When it happened: milliseconds since the Unix epoch, with a fraction where the source has one. */
+  readonly timeMs: number;
+  /** The value of a field; `undefined` when the event does not have it. O(1); decodes at most once per event. */
+  get(slot: Slot): FieldValue;
+  /** Calls `visit` with every value as text (keys excluded, arrays and objects walked): what Sigma keywords search. */
+  eachText(visit: (text: string) => void): void;
+}

@@ -1,0 +1,2 @@
+/** The door of `std`: small things without a word of the domain in them. Imports nothing of ours. */
+export type { Diagnostic } from "./diagnostic.ts";
