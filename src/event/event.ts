@@ -20,6 +20,14 @@ export const eventKinds = {
   dns_query: { code: "22", category: ["network"], type: ["protocol"], action: "lookup_requested" },
   image_load: { code: "7", category: ["library"], type: ["start"], action: "load" },
   driver_load: { code: "6", category: ["driver"], type: ["start"], action: "load" },
+  process_access: { code: "10", category: ["process"], type: ["access"], action: "access" },
+  process_change: { code: "8", category: ["process"], type: ["change"], action: "modification" },
+  file_access: { code: "", category: ["file"], type: ["access"], action: "open" },
+  pipe_create: { code: "17", category: ["file"], type: ["creation"], action: "creation" },
+  /** A script or a command that an interpreter reported (PowerShell 4103, 4104, 400, 600, 800). */
+  script: { code: "4104", category: ["process"], type: ["info"], action: "execution" },
+  registry_create: { code: "12", category: ["registry"], type: ["creation"], action: "creation" },
+  registry_delete: { code: "12", category: ["registry"], type: ["deletion"], action: "deletion" },
   registry_change: { code: "13", category: ["registry"], type: ["change"], action: "modification" },
   /** Anything that a log source delivers and no kind above describes (audit records, event log channels). */
   other: { code: "", category: ["host"], type: ["info"], action: "" },

@@ -1,4 +1,19 @@
 /** The door of the room `event`: what an event is, and what its fields are called. Knows no other room. */
+export {
+  type Catalogue,
+  type CatalogueOptions,
+  channelSource,
+  createCatalogue,
+  findSource,
+  liveSources,
+  type Platform,
+  replayCatalogue,
+  type SourceRow,
+  sourceId,
+  sourceRow,
+  sysmonSource,
+} from "./catalogue.ts";
 export { type EventKind, eventKinds, type NormalizedEvent } from "./event.ts";
 export { type FieldObject, FieldTable, type FieldValue, type Slot } from "./fields.ts";
+export { fieldsPage, type LiveField, liveFields } from "./live-fields.ts";
 export type { LogSource, Route, SourceId } from "./source.ts";

@@ -1,0 +1,82 @@
+// The fields that sensors fill, by source: what the normalizers write, what makes a rule inert here, and the table in
+// docs/reference/fields.md. Names are Sysmon's, because Sigma rules are written in them.
+
+export interface LiveField {
+  readonly name: string;
+  /** Where an alert shows it in ECS; empty when it stands under `sigil.event` only. */
+  readonly ecs: string;
+  readonly description: string;
+}
+
+const field = (name: string, ecs: string, description: string): LiveField => ({ name, ecs, description });
+
+const common: readonly LiveField[] = [
+  field("EventID", "event.code", "Sysmon's event id: 1 for a start, 5 for an end"),
+  field("UtcTime", "@timestamp", "When it happened: `2026-01-31 12:00:00.123`, UTC"),
+  field("ProcessGuid", "process.entity_id", "Identity of the process, unique across hosts and restarts"),
+  field("ProcessId", "process.pid", "Process id in the initial namespace"),
+  field("Image", "process.executable", "Absolute path of the executable that the kernel resolved"),
+  field("User", "user.name", "Name of the effective user; the uid when it has no name"),
+];
+
+/** By source name. A source that no sensor feeds is not listed. */
+export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
+  "linux/process_creation": [
+    ...common,
+    field("CommandLine", "process.command_line", "Arguments joined by one space, as the kernel had them at exec"),
+    field("CurrentDirectory", "process.working_directory", "Working directory at exec"),
+    field("LogonId", "process.login_user.id", "Audit login uid; 4294967295 when unset"),
+    field("TerminalSessionId", "process.session_leader.pid", "Session id"),
+    field("ParentProcessGuid", "process.parent.entity_id", "Identity of the parent"),
+    field("ParentProcessId", "process.parent.pid", "Process id of the parent"),
+    field("ParentImage", "process.parent.executable", "Executable of the parent"),
+    field("ParentCommandLine", "process.parent.command_line", "Command line of the parent"),
+    field("ParentUser", "process.parent.user.name", "User of the parent"),
+  ],
+  "linux/process_termination": common,
+};
+
+/** Sysmon's fields that a Linux sensor never fills, and why. */
+const never: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ["OriginalFileName", "FileVersion", "Description", "Product", "Company"].map((name) => [
+      name,
+      "Linux executables have no version resource",
+    ]),
+  ),
+  IntegrityLevel: "Linux has no integrity levels",
+  LogonGuid: "Linux has no logon GUID",
+  Hashes: "executables are not hashed at exec in this version",
+  Imphash: "Linux executables have no import hash",
+  imphash: "Linux executables have no import hash",
+};
+
+const names: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries(liveFields).map(([source, fields]) => [source, new Set(fields.map(({ name }) => name))]),
+);
+
+/** Why a live source never has the field; `undefined` when it has, or when the source is not a live one. O(1). */
+export function fieldFilled(source: string, name: string): string | undefined {
+  const filled = names.get(source);
+  if (filled === undefined || filled.has(name)) return undefined;
+  return never[name] ?? `${source} events have no field ${name}`;
+}
+
+/** The page docs/reference/fields.md. */
+export function fieldsPage(): string {
+  const lines = [
+    "# Fields",
+    "",
+    "What the sensors fill, by event source. Sigma rules use these names; `sigil.event` of an alert shows them as the rule saw them.",
+    "A rule that cannot match without a field that its source never fills is inert, and `agent rules validate` says so.",
+    "Recordings (`agent replay`) may hold any field. Generated from `src/event/live-fields.ts`.",
+  ];
+  for (const [source, fields] of Object.entries(liveFields)) {
+    lines.push("", `## ${source}`, "", "| field | ECS | what |", "|---|---|---|");
+    for (const { name, ecs, description } of fields)
+      lines.push(`| \`${name}\` | ${ecs === "" ? "" : `\`${ecs}\``} | ${description} |`);
+  }
+  lines.push("", "## Never filled on Linux", "", "| field | why |", "|---|---|");
+  for (const [name, reason] of Object.entries(never)) lines.push(`| \`${name}\` | ${reason} |`);
+  return `${lines.join("\n")}\n`;
+}
