@@ -1,0 +1,220 @@
+// The table of configuration keys. From it come the defaults, the checks, `AppConfig`, the commented `config.toml`, the
+// JSON Schema, the reference page and the names of environment variables. Adding a key is adding a row; a row stands
+// here only when something reads it.
+
+import { boolean, choice, duration, list, path, size, text, textLists, type ValueType } from "./value-type.ts";
+
+export const levels = ["informational", "low", "medium", "high", "critical"] as const;
+export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
+export const alertFormats = ["auto", "ndjson", "compact"] as const;
+export const ruleStatuses = ["stable", "test", "experimental", "deprecated", "unsupported"] as const;
+
+/** How far a key can be relied on: stable ones change only with a major version. */
+export type Stability = "stable" | "incubating";
+
+export interface ConfigKey<T, Suffix extends string> {
+  readonly type: ValueType<T, Suffix>;
+  readonly default: T;
+  /** One or more sentences, each a fact that the user needs; shown in `config.toml` and the reference. */
+  readonly doc: string;
+  readonly stability: Stability;
+  /** Masked in `config show`, in logs and in diagnostics. */
+  readonly secret: boolean;
+}
+
+type Marks = { readonly stability?: Stability; readonly secret?: boolean };
+
+function key<T, Suffix extends string>(
+  type: ValueType<T, Suffix>,
+  value: T,
+  doc: string,
+  marks: Marks = {},
+): ConfigKey<T, Suffix> {
+  return { type, default: value, doc, stability: marks.stability ?? "stable", secret: marks.secret ?? false };
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const environmentName = text(/^[A-Za-z_][A-Za-z0-9_]{0,63}\*?$/, "the name of an environment variable");
+const tag = text(/^[A-Za-z0-9_.-]{1,128}\*?$/, "a tag such as attack.t1059 or attack.*");
+
+/** Sections in the order of the file. Those without keys are known, so that a later version's file gets a clear answer. */
+export const sections = {
+  sensor: {
+    doc: "Where events come from.",
+    keys: {
+      critical_ring_size: key(
+        size(256 * KiB, 256 * MiB),
+        8 * MiB,
+        "Memory for events that must not be lost: process start and exit, credentials, tampering. A power of two.",
+        { stability: "incubating" },
+      ),
+      bulk_ring_size: key(size(256 * KiB, 1024 * MiB), 16 * MiB, "Memory for all other events. A power of two.", {
+        stability: "incubating",
+      }),
+      environment_names: key(
+        list(environmentName, "environment variable names"),
+        [
+          "LD_PRELOAD",
+          "LD_LIBRARY_PATH",
+          "LD_AUDIT",
+          "SSH_CONNECTION",
+          "SUDO_COMMAND",
+          "SUDO_GID",
+          "SUDO_UID",
+          "SUDO_USER",
+          "HISTFILE",
+        ],
+        "Environment variables of a new process that its event carries. Values of all others never leave the process.",
+        { stability: "incubating" },
+      ),
+    },
+  },
+  scanner: { doc: "Files that are read and scanned.", keys: {} },
+  allowlist: { doc: "What is never reported.", keys: {} },
+  sigma: {
+    doc: "Sigma rules.",
+    keys: {
+      enabled: key(boolean, true, "Whether Sigma rules are evaluated."),
+      rules_paths: key(
+        list(path(), "paths"),
+        [],
+        "Files and folders of rules. Empty: the rules that ship inside the agent. Flag: --rules.",
+      ),
+      min_level: key(
+        choice(levels),
+        "informational",
+        "Rules below this level are not loaded. A rule without a level counts as medium. Flag: --min-level.",
+      ),
+      statuses: key(
+        list(choice(ruleStatuses), "statuses"),
+        ["stable", "test", "experimental"],
+        "Rules of another status are not loaded. A rule without a status is.",
+      ),
+      include_tags: key(
+        list(tag, "tags"),
+        [],
+        "When not empty: only rules that carry one of these tags are loaded. A star at the end stands for any ending.",
+      ),
+      exclude_tags: key(list(tag, "tags"), [], "Rules that carry one of these tags are not loaded."),
+      placeholders: key(
+        textLists(/^[A-Za-z0-9_.-]{1,128}$/),
+        {},
+        'Values for %name% in rules with the modifier expand, such as { admins = ["alice", "bob"] }.',
+      ),
+    },
+  },
+  yara: { doc: "YARA rules.", keys: {} },
+  ioc: { doc: "Indicators of compromise.", keys: {} },
+  signature: { doc: "Code signatures.", keys: {} },
+  network: { doc: "Network events.", keys: {} },
+  reload: { doc: "Reloading while running.", keys: {} },
+  logging: {
+    doc: "The operational log (not the alerts).",
+    keys: {
+      level: key(choice(logLevels), "info", "Lines below this level are not written. Flag: --log-level."),
+      format: key(choice(["text", "json"]), "text", "One line of text or one JSON object for each entry."),
+      file: key(
+        path({ empty: "no file" }),
+        "",
+        "File that gets the log besides stderr. Reopened on SIGUSR1. Empty: stderr only.",
+      ),
+    },
+  },
+  alerts: {
+    doc: "What alerts look like and where they go.",
+    keys: {
+      output: key(path({ dash: "stdout" }), "-", "File that alerts are appended to, or - for stdout. Flag: --alerts."),
+      format: key(
+        choice(alertFormats),
+        "auto",
+        "auto is compact on a terminal and ndjson everywhere else. Flag: --format.",
+      ),
+      min_level: key(
+        choice(levels),
+        "informational",
+        "Alerts below this level are not written, whatever engine made them. Flag: --min-level.",
+      ),
+      namespace: key(
+        text(/^[a-z0-9_.]{1,100}$/, "a data stream namespace: lower-case letters, digits, _ and ."),
+        "default",
+        "data_stream.namespace of every alert.",
+      ),
+      queue_size: key(
+        size(64 * KiB, 1024 * MiB),
+        16 * MiB,
+        "Alerts that wait for a slow output. When it is full, new alerts are dropped and counted.",
+        { stability: "incubating" },
+      ),
+    },
+  },
+  outputs: { doc: "Other outputs.", keys: {} },
+  response: { doc: "Acting on alerts.", keys: {} },
+  redaction: { doc: "What is removed from alerts.", keys: {} },
+  service: {
+    doc: "Running as a service.",
+    keys: {
+      shutdown_timeout: key(duration(1000, 30_000), 20_000, "How long a stop may take to deliver what is under way.", {
+        stability: "incubating",
+      }),
+    },
+  },
+  metrics: { doc: "Counters.", keys: {} },
+} as const;
+
+export type Sections = typeof sections;
+export type SectionName = keyof Sections;
+
+type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
+type KeysOf<Section extends SectionName> = Sections[Section]["keys"];
+type Property<Name, Key> = Name extends string
+  ? Key extends ConfigKey<infer _, infer Suffix>
+    ? `${Camel<Name>}${Suffix}`
+    : never
+  : never;
+type ValueOf<Key> = Key extends ConfigKey<infer T, infer _> ? T : never;
+
+/**
+ * The configuration as the program reads it: complete, checked, frozen, paths absolute. A key `critical_ring_size` of
+ * section `sensor` is `config.sensor.criticalRingSizeBytes`: camel case, the unit last.
+ */
+export type AppConfig = {
+  readonly [Section in SectionName]: {
+    readonly [Name in keyof KeysOf<Section> as Property<Name, KeysOf<Section>[Name]>]: ValueOf<KeysOf<Section>[Name]>;
+  };
+};
+
+type DottedNames<Section extends SectionName> = Section extends SectionName
+  ? `${Section}.${keyof KeysOf<Section> & string}`
+  : never;
+/** `sigma.min_level` and the like: every key there is. */
+export type KeyName = DottedNames<SectionName>;
+
+/** A row of the table with its types set aside, for code that walks over all of them. */
+export interface Row {
+  readonly section: SectionName;
+  readonly name: string;
+  /** `sigma.min_level`. */
+  readonly dotted: KeyName;
+  /** `EDR__SIGMA__MIN_LEVEL`. */
+  readonly environment: string;
+  /** Name of the property in {@link AppConfig}. */
+  readonly property: string;
+  readonly key: ConfigKey<unknown, string>;
+}
+
+/** All rows in the order of the table. */
+export const rows: readonly Row[] = (Object.keys(sections) as SectionName[]).flatMap((section) =>
+  Object.entries(sections[section].keys as Record<string, ConfigKey<unknown, string>>).map(([name, one]) => ({
+    section,
+    name,
+    dotted: `${section}.${name}` as KeyName,
+    environment: `EDR__${section.toUpperCase()}__${name.toUpperCase()}`,
+    property: name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) + one.type.suffix,
+    key: one,
+  })),
+);
+
+export const rowsByName: ReadonlyMap<string, Row> = new Map(rows.map((row) => [row.dotted, row]));

@@ -1,0 +1,64 @@
+// Every bound of the program in one file, each with its reason; relations between neighbours are asserted at the end and
+// so checked whenever the program starts. Units stand last in the names.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+// Configuration.
+
+/** Bytes of a configuration file. The commented default is 10 KiB; a hundred times that is no configuration. */
+export const configFileSizeMaxBytes = 1 * MiB;
+/** Nesting of a TOML value. Our deepest key is a list in a table in a section. */
+export const configDepthMax = 16;
+/** Entries of a list in the configuration: rule paths, tags, names. A list that is longer belongs in a file. */
+export const configListLengthMax = 4096;
+/** UTF-16 units of one text value: PATH_MAX of Linux, which also bounds what an environment variable may bring. */
+export const configTextLengthMax = 4096;
+/** Diagnostics shown for one input; the others are counted. Nobody reads the 101st. */
+export const diagnosticsMax = 100;
+/** UTF-16 units of a source line shown with a diagnostic: wide terminals have 200 columns. */
+export const diagnosticLineLengthMax = 160;
+
+// Rule files.
+
+/** Bytes of one rule file. The largest of SigmaHQ is 60 KiB; generated packs hold thousands of documents in one file. */
+export const ruleFileSizeMaxBytes = 8 * MiB;
+/** Bytes of all rule files together. SigmaHQ is 10 MiB; the parsed form takes some ten times as much memory. */
+export const rulesSizeMaxBytes = 256 * MiB;
+/** Rule files. SigmaHQ has under 4,000. */
+export const ruleFilesMax = 100_000;
+/** Entries looked at below the given paths, rules or not: the walk ends even when someone passes `/`. */
+export const ruleWalkEntriesMax = 1_000_000;
+/** Folders below a given path. SigmaHQ has 6. */
+export const ruleWalkDepthMax = 32;
+/** Skipped files that are named one by one; the others are counted. */
+export const ruleSkippedNamedMax = 1000;
+
+// Operational log.
+
+/** UTF-16 units of one log line: with 4 bytes a unit at worst it still fits the 64 KiB of a pipe. */
+export const logLineLengthMax = 8192;
+/** UTF-16 units of one value in a log line, so that one hostile file name cannot push out the others. */
+export const logValueLengthMax = 1024;
+/** Bytes waiting for a slow stderr or log file. A stalled terminal costs this much memory and then counted lines. */
+export const logQueueSizeMaxBytes = 1 * MiB;
+/** Lines of one kind (component and message) let through in one window; the others are counted and said so. */
+export const logRateBurstMax = 20;
+/** Length of that window. Ten seconds of silence are short enough to see that a fault goes on. */
+export const logRateWindowMs = 10_000;
+/** Kinds of lines that are rate-limited at once. There are some hundred call sites; beyond, the oldest is forgotten. */
+export const logRateKeysMax = 1024;
+/** Secrets that are masked in log lines: configuration has a handful. */
+export const logSecretsMax = 64;
+/** How long the end of the program waits for the last log lines to leave. */
+export const logCloseTimeoutMs = 1000;
+
+function relation(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`Cannot start: limits contradict each other: ${what}`);
+}
+
+relation(ruleFileSizeMaxBytes <= rulesSizeMaxBytes, "one rule file must fit into all rule files");
+relation(ruleFilesMax <= ruleWalkEntriesMax, "every rule file is an entry of the walk");
+relation(logValueLengthMax * 4 <= logLineLengthMax, "a log line must have room for several long values");
+relation(logLineLengthMax * 4 <= logQueueSizeMaxBytes, "the log queue must hold more than one line");
+relation(configTextLengthMax <= configFileSizeMaxBytes, "a text value must fit into the file");
