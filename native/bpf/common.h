@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What all programs share: maps, counters, scratch memory, and the few ways to put bytes into a record. */
+#ifndef SIGIL_BPF_COMMON_H
+#define SIGIL_BPF_COMMON_H
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "../abi.h"
+
+#define INLINE static __always_inline
+
+/* The shim sets the sizes of both rings and of the scratch map before load. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 8 << 20);
+} critical SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, SIGIL_KIND_MAX);
+  __type(key, u32);
+  __type(value, struct sigil_counters);
+} counters SEC(".maps");
+
+/* Two slots a CPU: a program that interrupts another on the same CPU takes the second, a third is counted as missed.
+ * `lead` keeps every string read off offset 0 of the map value: bpf_probe_read_kernel_str of unpatched kernels 5.8-6.1
+ * writes one byte before its destination when the source faults. The record is followed by as much room as the longest
+ * section, so that a bounded offset plus a bounded length can never leave the value (what the verifier must see). */
+#define SCRATCH_SLOTS 2
+#define RECORD_MASK (SIGIL_RECORD_MAX - 1)
+#define PATH_ROOM 4096
+struct scratch {
+  u32 busy;
+  u32 used; /* bytes of the record so far */
+  u32 pos;  /* start of the text in path; kept in memory, because a bound that the verifier knows makes every turn differ */
+  u32 flags;
+  u8 lead[16];
+  u8 name[256 + 32];
+  u8 path[PATH_ROOM + 256];
+  u8 record[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX + 8];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, SCRATCH_SLOTS);
+  __type(key, u32);
+  __type(value, struct scratch);
+} scratch_map SEC(".maps");
+
+INLINE struct sigil_counters *counters_of(u32 kind) { return bpf_map_lookup_elem(&counters, &kind); }
+
+INLINE struct scratch *scratch_take(void) {
+  u32 first = bpf_get_smp_processor_id() * SCRATCH_SLOTS;
+  for (u32 i = 0; i < SCRATCH_SLOTS; i++) {
+    u32 key = first + i;
+    struct scratch *s = bpf_map_lookup_elem(&scratch_map, &key);
+    if (!s) return NULL;
+    if (s->busy) continue;
+    s->busy = 1;
+    return s;
+  }
+  return NULL;
+}
+
+INLINE void scratch_give(struct scratch *s) {
+  barrier();
+  s->busy = 0;
+}
+
+INLINE void header_fill(struct sigil_header *h, struct sigil_counters *c, u32 kind, u32 sections, u32 pid, u32 tid) {
+  h->size = 0;
+  h->kind = kind;
+  h->sections = sections;
+  h->cpu = bpf_get_smp_processor_id();
+  h->flags = 0;
+  h->sequence = c->seen;
+  h->time_ns = bpf_ktime_get_boot_ns();
+  h->pid = pid;
+  h->tid = tid;
+}
+
+/* Hands `size` bytes to the ring, or counts why not. */
+INLINE void submit(struct sigil_counters *c, void *record, u64 size) {
+  if (bpf_ringbuf_output(&critical, record, size, 0)) c->ring_full++;
+  else c->submitted++;
+}
+#endif

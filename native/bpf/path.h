@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Paths by walking dentries from leaf to root: bpf_d_path is not callable from tracepoints. Names are written from the end
+ * of a buffer towards its start, so that a path that does not fit loses its head and keeps its tail: rules ask how a path
+ * ends. Stops at the root of the process, so a container's process has the path it sees itself. */
+#ifndef SIGIL_BPF_PATH_H
+#define SIGIL_BPF_PATH_H
+#include "common.h"
+
+/* Dentries and mount points crossed in one walk. PATH_MAX allows 2 048 one-letter components; 128 is past any real tree,
+ * and a deeper path is cut (its tail kept) and says so. */
+#define PATH_DEPTH_MAX 128
+#define CGROUP_DEPTH_MAX 24
+
+INLINE bool prepend(struct scratch *s, const void *name, u32 len) {
+  u32 at = s->pos;
+  len &= 255;
+  if (at <= len) return false;
+  at -= len;
+  bpf_probe_read_kernel(&s->path[at & (PATH_ROOM - 1)], len, name);
+  at -= 1;
+  s->path[at & (PATH_ROOM - 1)] = '/';
+  s->pos = at;
+  return true;
+}
+
+INLINE void path_begin(struct scratch *s) {
+  s->pos = PATH_ROOM - 1;
+  s->flags = 0;
+}
+
+INLINE void path_end(struct scratch *s) {
+  if (s->pos == PATH_ROOM - 1) {
+    s->pos = PATH_ROOM - 2;
+    s->path[PATH_ROOM - 2] = '/';
+  }
+}
+
+/* Leaves the path in s->path[s->pos .. PATH_ROOM - 1) and its section flags in s->flags. */
+static __noinline int path_walk(struct scratch *s, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
+  struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
+  struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
+  int i;
+
+  path_begin(s);
+  for (i = 0; i < PATH_DEPTH_MAX; i++) {
+    if (dentry == root_dentry && vfsmnt == root_mnt) break;
+    if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
+      struct mount *m = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
+      struct mount *up = BPF_CORE_READ(m, mnt_parent);
+      if (up == m) break;
+      dentry = BPF_CORE_READ(m, mnt_mountpoint);
+      vfsmnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
+      continue;
+    }
+    if (!prepend(s, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len))) {
+      s->flags = SIGIL_CUT;
+      break;
+    }
+    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+    if (dentry == parent) { /* a file without a directory: memfd, or cut off by an unmount */
+      s->flags = SIGIL_DETACHED;
+      break;
+    }
+    dentry = parent;
+  }
+  if (i == PATH_DEPTH_MAX) s->flags = SIGIL_CUT;
+  path_end(s);
+  return 0;
+}
+
+/* The path of a cgroup from its kernfs nodes; "/" for the root. */
+static __noinline int cgroup_walk(struct scratch *s, struct kernfs_node *kn) {
+  int i;
+  path_begin(s);
+  for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
+    struct kernfs_node *parent;
+    if (bpf_core_field_exists(kn->parent)) parent = BPF_CORE_READ(kn, parent);
+    else parent = (void *)BPF_CORE_READ((struct kernfs_node___since_6_15 *)kn, __parent);
+    if (!parent) break;
+    long n = bpf_probe_read_kernel_str(s->name, 256, BPF_CORE_READ(kn, name));
+    if (n <= 1) break;
+    if (!prepend(s, s->name, n - 1)) {
+      s->flags = SIGIL_CUT;
+      break;
+    }
+    kn = parent;
+  }
+  if (i == CGROUP_DEPTH_MAX) s->flags = SIGIL_CUT;
+  path_end(s);
+  return 0;
+}
+#endif

@@ -1,0 +1,125 @@
+/* The last hand on a record before TypeScript sees it: checks that its layout is possible, keeps only the chosen
+ * environment variables, and adds the command line to the records of the inventory. Runs on the shim's thread. */
+#include "shim.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TABLE(record) ((struct sigil_section *)((record) + sizeof(struct sigil_header) + sizeof(struct sigil_process)))
+
+static int layout_possible(const u8 *in, u32 length) {
+  const struct sigil_header *h = (const void *)in;
+  if (length < sizeof(*h) || h->size != length || (length & 7)) return 0;
+  switch (h->kind) {
+    case SIGIL_KIND_FORK: return length == sizeof(*h) + sizeof(struct sigil_fork) && h->sections == 0;
+    case SIGIL_KIND_EXIT: return length == sizeof(*h) + sizeof(struct sigil_exit) && h->sections == 0;
+    case SIGIL_KIND_EXEC:
+    case SIGIL_KIND_TASK: break;
+    default: return 0;
+  }
+  u32 fixed = sizeof(*h) + sizeof(struct sigil_process) + h->sections * (u32)sizeof(struct sigil_section);
+  if (h->sections == 0 || h->sections > 32 || length < fixed) return 0;
+  const struct sigil_section *t = TABLE(in);
+  for (u32 i = 0; i < h->sections; i++)
+    if (t[i].offset < fixed || t[i].offset > length || t[i].length > length - t[i].offset) return 0;
+  return 1;
+}
+
+/* Is NAME of `NAME=value` (`size` bytes, no NUL) one of the chosen? */
+static int env_chosen(const struct shim *s, const u8 *pair, u32 size) {
+  const u8 *equals = memchr(pair, '=', size);
+  if (!equals) return 0;
+  size_t name = (size_t)(equals - pair);
+  for (const char *n = s->env_names; *n; n += strlen(n) + 1)
+    if (strlen(n) == name && memcmp(n, pair, name) == 0) return 1;
+  return 0;
+}
+
+static u32 env_filter(const struct shim *s, const u8 *env, u32 length, int cut, u8 *out) {
+  u32 used = 0;
+  for (u32 at = 0; at < length;) {
+    const u8 *end = memchr(env + at, 0, length - at);
+    u32 size = end ? (u32)(end - env) - at : length - at;
+    /* The first pair of a cut block has lost its head, perhaps its name. */
+    if (!(cut && at == 0) && env_chosen(s, env + at, size)) {
+      memcpy(out + used, env + at, size);
+      out[used + size] = 0;
+      used += size + 1;
+    }
+    at += size + 1;
+  }
+  return used;
+}
+
+static u32 read_whole(const char *path, u8 *out, u32 room) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  u32 used = 0;
+  while (used < room) {
+    ssize_t n = read(fd, out + used, room - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    used += (u32)n;
+  }
+  close(fd);
+  return used;
+}
+
+/* Start of process `pid` in clock ticks since boot (proc_pid_stat(5), field 22); 0 when it is gone. */
+static u64 start_ticks(u32 pid) {
+  char path[40], text[1024];
+  snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+  u32 n = read_whole(path, (u8 *)text, sizeof(text) - 1);
+  text[n] = 0;
+  char *at = strrchr(text, ')'); /* the name before it may hold anything */
+  for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
+  return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+/* Command line of a process that ran before us: read from /proc, taken only when it is still the same process. */
+static u32 inventory_args(const struct sigil_header *h, const struct sigil_process *p, u8 *out, u16 *flags) {
+  char path[40];
+  snprintf(path, sizeof(path), "/proc/%u/cmdline", h->pid);
+  u32 n = read_whole(path, out, SIGIL_ARGS_MAX - 1);
+  u64 ticks = p->start_ns / (1000000000ull / (u64)sysconf(_SC_CLK_TCK));
+  u64 now = start_ticks(h->pid);
+  if (n == 0 || now + 1 < ticks || now > ticks + 1) {
+    *flags |= SIGIL_UNREADABLE;
+    return 0;
+  }
+  if (n == SIGIL_ARGS_MAX - 1) *flags |= SIGIL_CUT;
+  return n;
+}
+
+u32 record_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
+  if (!layout_possible(in, length)) return 0;
+  const struct sigil_header *h = (const void *)in;
+  if (h->kind != SIGIL_KIND_EXEC && h->kind != SIGIL_KIND_TASK) {
+    memcpy(out, in, length);
+    return length;
+  }
+  const struct sigil_process *p = (const void *)(in + sizeof(*h));
+  const struct sigil_section *t = TABLE(in);
+  /* The command line of the inventory and the environment come last in the table and in the bytes. */
+  u32 last = h->sections - 1u;
+  if (t[last].type != SIGIL_SECTION_ENV || last == 0 || t[last - 1].type != SIGIL_SECTION_ARGS) return 0;
+  u32 used = h->kind == SIGIL_KIND_TASK ? t[last - 1].offset : t[last].offset;
+  memcpy(out, in, used);
+  struct sigil_section *table = TABLE(out);
+  if (h->kind == SIGIL_KIND_TASK) {
+    if (!(p->exe_flags & SIGIL_EXE_NONE)) table[last - 1].length = inventory_args(h, p, out + used, &table[last - 1].flags);
+    used += table[last - 1].length;
+    table[last].offset = used;
+    table[last].length = 0;
+  } else {
+    table[last].length = env_filter(s, in + t[last].offset, t[last].length, t[last].flags & SIGIL_CUT, out + used);
+    used += table[last].length;
+  }
+  u32 size = (used + 7) & ~7u;
+  memset(out + used, 0, size - used);
+  ((struct sigil_header *)out)->size = size;
+  return size;
+}

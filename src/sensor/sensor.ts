@@ -1,0 +1,172 @@
+// The Linux sensor: opens the shim, owns the memory of its rings, and reports which eBPF programs run. Lives in the detect
+// worker; only `wake` is meant for other threads.
+
+import { kind, openFlag, optionsLayout, waitResult } from "../event/layout.gen.ts";
+import { createRing, RingReader } from "../ring/mod.ts";
+import { countersBytes, decodeCounters, type SensorCounters } from "./counters.ts";
+import { loadShim, type Pointer, ptr, type Shim, ShimError } from "./shim.ts";
+
+export interface SensorOptions {
+  /** Kernel ring of the process family; a power of two. */
+  readonly kernelRingBytes: number;
+  /** Shared rings, between the shim and this thread; powers of two. */
+  readonly criticalRingBytes: number;
+  readonly bulkRingBytes: number;
+  /** Environment variables whose values a process event carries. */
+  readonly envNames: readonly string[];
+  /** Pause of the shim between two drains of the kernel's ring. */
+  readonly batchUs: number;
+  /** No eBPF: records come from {@link Sensor.inject}. Tests and benchmarks. */
+  readonly injectOnly?: boolean;
+}
+
+/** State of one eBPF program. */
+export interface Probe {
+  readonly name: string;
+  /** `unused`: another program of the same purpose runs instead. */
+  readonly state: "attached" | "failed" | "unused";
+  readonly error: string;
+  readonly message: string;
+  /** The program that does the same on other kernels; empty when there is none. */
+  readonly instead: string;
+}
+
+/** The sensor cannot run here at all. `errno` is the kernel's word: EPERM, ENOENT … */
+export class SensorError extends Error {
+  readonly code = "E_SENSOR";
+  readonly errno: number;
+  constructor(message: string, errno: number) {
+    super(message);
+    this.errno = errno;
+  }
+}
+
+/** The errors that loading and attaching meet in practice; others are shown by number. */
+const errnoNames: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  3: "ESRCH",
+  7: "E2BIG",
+  11: "EAGAIN",
+  12: "ENOMEM",
+  13: "EACCES",
+  16: "EBUSY",
+  17: "EEXIST",
+  22: "EINVAL",
+  28: "ENOSPC",
+  38: "ENOSYS",
+  95: "EOPNOTSUPP",
+  524: "ENOTSUPP",
+};
+const errnoName = (errno: number): string => (errno === 0 ? "" : (errnoNames[errno] ?? `errno ${errno}`));
+
+const reportRoomBytes = 16 * 1024;
+
+export class Sensor {
+  readonly critical: RingReader;
+  readonly bulk: RingReader;
+  readonly #shim: Shim;
+  readonly #handle: Pointer;
+  /** The shim's thread writes here until `close` returned. */
+  readonly #memory: { critical: SharedArrayBuffer; bulk: SharedArrayBuffer };
+  readonly #counters = Buffer.alloc(countersBytes);
+  #open = true;
+
+  private constructor(shim: Shim, handle: Pointer, memory: { critical: SharedArrayBuffer; bulk: SharedArrayBuffer }) {
+    this.#shim = shim;
+    this.#handle = handle;
+    this.#memory = memory;
+    this.critical = new RingReader(memory.critical);
+    this.bulk = new RingReader(memory.bulk);
+  }
+
+  /** Loads and attaches what this kernel takes. Throws {@link ShimError}, or {@link SensorError} when nothing loads. */
+  static open(options: SensorOptions): Sensor {
+    const shim = loadShim();
+    const names = Buffer.from(`${options.envNames.join("\0")}\0\0`);
+    const raw = Buffer.alloc(optionsLayout.bytes);
+    raw.writeUInt32LE(options.kernelRingBytes, optionsLayout.criticalRingBytes);
+    raw.writeUInt32LE(options.injectOnly ? openFlag.injectOnly : 0, optionsLayout.flags);
+    raw.writeBigUInt64LE(BigInt(ptr(names)), optionsLayout.envNames);
+    raw.writeUInt32LE(options.batchUs, optionsLayout.batchUs);
+    const error = Buffer.alloc(512);
+    const failure = new Int32Array(1);
+    const handle = shim.sigil_open(ptr(raw), ptr(error), error.length - 1, ptr(failure));
+    if (handle === null) {
+      const text = error.toString("utf8", 0, Math.max(0, error.indexOf(0)));
+      const errno = failure[0] ?? 0;
+      throw new SensorError(`Cannot load the eBPF programs: ${text || errnoName(errno)}`, errno);
+    }
+    const memory = { critical: createRing(options.criticalRingBytes), bulk: createRing(options.bulkRingBytes) };
+    return new Sensor(shim, handle, memory);
+  }
+
+  /** Address of the native instance, for {@link wakeSensor} from another thread; valid until `close`. */
+  get handle(): number {
+    return this.#handle as number;
+  }
+
+  /** Starts the shim's thread: first the inventory of running processes, ended by its own record, then live events. */
+  start(): void {
+    const { critical, bulk } = this.#memory;
+    const headBytes = critical.byteLength - this.critical.bytes.length;
+    const result = this.#shim.sigil_start(
+      this.#handle,
+      ptr(new Uint8Array(critical)),
+      critical.byteLength - headBytes,
+      ptr(new Uint8Array(bulk)),
+      bulk.byteLength - headBytes,
+    );
+    if (result !== 0) throw new ShimError(`Cannot start the shim's thread: ${errnoName(-result)}`);
+  }
+
+  /** Blocks this thread until there is something to do or the time is up; answers bits of `waitResult`, 0 for time up. */
+  wait(timeoutMs: number): number {
+    return this.#shim.sigil_wait(this.#handle, timeoutMs);
+  }
+
+  counters(): SensorCounters {
+    this.#shim.sigil_counters(this.#handle, ptr(this.#counters));
+    return decodeCounters(this.#counters);
+  }
+
+  /** State of every eBPF program of this version. */
+  probes(): Probe[] {
+    const room = Buffer.alloc(reportRoomBytes);
+    const length = this.#shim.sigil_report(this.#handle, ptr(room), room.length);
+    return room
+      .toString("utf8", 0, length)
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [name = "", state = "failed", errno = "0", instead = "", message = ""] = line.split("\t");
+        return { name, state: state as Probe["state"], error: errnoName(Number(errno)), instead, message };
+      });
+  }
+
+  /** Puts a whole record into a ring as the shim's thread would. False when there is no room. `injectOnly` instances. */
+  inject(record: Uint8Array, ring: "critical" | "bulk" = "critical"): boolean {
+    const result = this.#shim.sigil_inject(this.#handle, ring === "critical" ? 0 : 1, ptr(record), record.length);
+    if (result < 0) throw new RangeError(`Cannot inject a record of ${record.length} bytes: ${errnoName(-result)}`);
+    return result === 1;
+  }
+
+  /** No new events; what is in the rings is still delivered, then `wait` answers `drained`. */
+  detach(): void {
+    this.#shim.sigil_detach(this.#handle);
+  }
+
+  /** Ends the thread and frees the native side. The instance is of no use afterwards. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#shim.sigil_close(this.#handle);
+  }
+}
+
+/** Ends the `wait` of a sensor that another thread owns; `handle` must be open. */
+export function wakeSensor(handle: number): void {
+  loadShim().sigil_wake(handle as Pointer);
+}
+
+export { kind as recordKind, waitResult };

@@ -1,0 +1,5 @@
+/** The shared library, embedded into the executable: the import is its path. */
+declare module "*.so" {
+  const path: string;
+  export default path;
+}
