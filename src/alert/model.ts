@@ -1,8 +1,8 @@
 // What an alert is made from: plain data that crosses threads. The detect worker fills it in (context is joined here and
 // only here, when there is a hit), the ECS encoder turns it into the document of the contract.
 
-import type { EventKind } from "../event/mod.ts";
 import type { Hit } from "../detect/detector.ts";
+import type { EventKind } from "../event/mod.ts";
 
 export interface UserContext {
   /** uid on Linux, SID on Windows. */
@@ -123,10 +123,12 @@ export interface ReplayContext {
 export interface AlertInput {
   readonly hit: Hit;
   readonly event: EventContext;
-  /** Absent in replay when the event does not say. */
+  /** Absent in replay when the event does not say; an empty text in it is "not known". */
   readonly host?: HostContext;
   readonly process?: ProcessContext;
   readonly replay?: ReplayContext;
+  /** ECS names of values that were still being worked out when the alert was made (a hash, a signature): `sigil.pending`. */
+  readonly pending?: readonly string[];
   /** When the alert was made; absent in replay. */
   readonly createdMs?: number;
 }

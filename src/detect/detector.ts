@@ -31,6 +31,8 @@ export interface RuleInfo {
   /** `modified`, or `date`; ISO 8601 day, or empty. */
   readonly version: string;
   readonly license: string;
+  /** What class of events it is about, in its own words: Sigma's `logsource.category` or `service`, a YARA namespace. */
+  readonly category?: string;
   /** Where it was loaded from: a path as given, or `embedded:NAME`. */
   readonly file: string;
 }

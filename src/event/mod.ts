@@ -15,5 +15,6 @@ export {
 } from "./catalogue.ts";
 export { type EventKind, eventKinds, type NormalizedEvent } from "./event.ts";
 export { type FieldObject, FieldTable, type FieldValue, type Slot } from "./fields.ts";
+export { type ProcessIdentity, processIdentity } from "./identity.ts";
 export { fieldsPage, type LiveField, liveFields } from "./live-fields.ts";
 export type { LogSource, Route, SourceId } from "./source.ts";
