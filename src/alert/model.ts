@@ -71,7 +71,8 @@ export interface HostContext {
   readonly ip: readonly string[];
   readonly mac: readonly string[];
   readonly os: {
-    readonly type: "linux" | "windows" | "macos";
+    /** Empty when a recording does not say. */
+    readonly type: "linux" | "windows" | "macos" | "";
     readonly family: string;
     readonly platform: string;
     readonly name: string;

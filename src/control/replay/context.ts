@@ -1,0 +1,61 @@
+// From a replayed event to what an alert is made from. Everything comes from the record and the place it was found:
+// nothing of this machine, no clock.
+
+import type { EventContext, HostContext } from "../../alert/mod.ts";
+import { type RecordedEvent, valueText } from "../../normalize/mod.ts";
+import { fieldMaxChars, fieldsMax } from "./limits.ts";
+
+/** The event as `sigil.event` shows it. O(fields). */
+export function eventContext(event: RecordedEvent): EventContext {
+  const fields: Record<string, string> = {};
+  const truncated: string[] = [];
+  let count = 0;
+  for (const name in event.fields) {
+    const value = event.fields[name];
+    if (value === undefined) continue;
+    if (++count > fieldsMax) {
+      truncated.push("…");
+      break;
+    }
+    const text = valueText(value);
+    if (text.length > fieldMaxChars) truncated.push(name);
+    fields[name] = text.length > fieldMaxChars ? text.slice(0, fieldMaxChars) : text;
+  }
+  const { provider, code } = event.origin;
+  return {
+    kind: event.kind,
+    timeMs: event.timeMs,
+    provider,
+    code,
+    fields,
+    truncated,
+    ...(event.undated ? { extra: { undated: true } } : {}),
+  };
+}
+
+/** Hosts seen in recordings, by name: the encoder serializes each once. A fleet's forwarded logs have many. */
+const hostsMax = 4096;
+
+export class Hosts {
+  readonly #known = new Map<string, HostContext>();
+
+  /** The host of an event; `undefined` when the record says nothing about it. */
+  of(event: RecordedEvent): HostContext | undefined {
+    const { host, product } = event.origin;
+    if (host === "" && product === "") return undefined;
+    const key = `${product}\n${host}`;
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      if (this.#known.size >= hostsMax) this.#known.clear();
+      known = hostContext(host, product);
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+}
+
+function hostContext(name: string, product: string): HostContext {
+  const type = product === "windows" || product === "linux" || product === "macos" ? product : "";
+  const os = { type, family: "", platform: "", name: "", version: "", kernel: "", full: "" } as const;
+  return { id: "", name, hostname: name, architecture: "", ip: [], mac: [], os };
+}

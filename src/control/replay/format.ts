@@ -1,0 +1,42 @@
+// What an input is, by its first bytes: which of the readers gets it, or the name of what Sigil cannot read yet.
+
+export type Format = "ndjson" | "json";
+export type Detected = { readonly format: Format } | { readonly unsupported: string };
+
+const starts = (bytes: Buffer, magic: string): boolean => bytes.subarray(0, magic.length).toString("latin1") === magic;
+
+/** Decides by `head`, the first bytes of the input after decompression and in UTF-8. */
+export function detectFormat(head: Buffer): Detected {
+  if (starts(head, "ElfFile\0")) return { unsupported: "EVTX" };
+  if (starts(head, "PK\x03\x04")) return { unsupported: "zip" };
+  if (starts(head, "\x28\xb5\x2f\xfd")) return { unsupported: "zstd" };
+  if (starts(head, "BZh") || starts(head, "\xfd7zXZ")) return { unsupported: "bzip2 or xz" };
+  let at = 0;
+  while (at < head.length && (head[at] ?? 0) <= 32 && (head[at] ?? 0) !== 0) at++;
+  const first = head[at];
+  if (first === undefined) return { format: "ndjson" };
+  if (first === 0x5b) return { format: "json" };
+  if (first !== 0x7b) {
+    if (starts(head.subarray(at), "type=")) return { unsupported: "auditd" };
+    // A text that begins with a damaged line is still read; bytes that no text has are not.
+    return head.subarray(0, 1024).includes(0) ? { unsupported: "binary" } : { format: "ndjson" };
+  }
+  const end = head.indexOf(10, at);
+  const line = head.toString("utf8", at, end === -1 ? head.length : end);
+  if (isObject(line)) return { format: "ndjson" };
+  // The reader for values also reads lines; only damage is dearer there.
+  if (end === -1) return { format: "json" };
+  let next = end + 1;
+  while (next < head.length && (head[next] ?? 0) <= 32) next++;
+  // A pretty-printed object goes on with a key or ends; several objects on one line stand against each other.
+  const goesOn = head[next] === 0x22 || head[next] === 0x7d;
+  return { format: goesOn || line.includes("}{") || line.includes("} {") || line.includes("},{") ? "json" : "ndjson" };
+}
+
+function isObject(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === "object";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+// The inputs of a replay: the paths of the command line, directories walked in sorted order, the same on every machine.
+
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { directoryDepthMax, filesMax } from "./limits.ts";
+
+export interface InputFile {
+  /** As given; below a directory, the directory as given with the rest after `/`. */
+  readonly path: string;
+  /** Named on the command line: what cannot be read is then an error, not skipped. */
+  readonly named: boolean;
+}
+
+export interface Inputs {
+  readonly files: readonly InputFile[];
+  /** What was left out, and why: one line each. */
+  readonly skipped: readonly string[];
+  /** Paths that do not exist or cannot be looked into. */
+  readonly failed: readonly { readonly path: string; readonly code: string }[];
+}
+
+/** Names below a directory that hold recorded events. */
+const recordings = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i;
+/** Recordings that this version does not read: left out aloud. */
+const notYet = /\.(?:evtx|etl|zip|zst|tar|tgz)$/i;
+
+export function findInputs(paths: readonly string[]): Inputs {
+  const files: InputFile[] = [];
+  const skipped: string[] = [];
+  const failed: { path: string; code: string }[] = [];
+  const skip = (line: string): void => {
+    if (skipped.length < 100) skipped.push(line);
+  };
+  const walk = (directory: string, depth: number): void => {
+    let names: string[];
+    try {
+      names = readdirSync(directory);
+    } catch (error) {
+      failed.push({ path: directory, code: errorCode(error) });
+      return;
+    }
+    // By code unit: a locale would order differently elsewhere.
+    for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
+      const path = directory.endsWith("/") ? directory + name : `${directory}/${name}`;
+      if (name.startsWith(".")) continue;
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (stat?.isDirectory() === true) {
+        if (depth >= directoryDepthMax) skip(`${path}: directories are nested deeper than ${directoryDepthMax}`);
+        else walk(path, depth + 1);
+        continue;
+      }
+      const isFile =
+        stat?.isFile() === true ||
+        (stat?.isSymbolicLink() === true && statSync(path, { throwIfNoEntry: false })?.isFile() === true);
+      if (!isFile) continue;
+      if (notYet.test(name)) skip(`${path}: this version does not read this format`);
+      else if (!recordings.test(name)) continue;
+      else if (files.length >= filesMax) skip(`${path}: more than ${filesMax} files`);
+      else files.push({ path, named: false });
+    }
+  };
+  for (const path of paths) {
+    if (path === "-") {
+      files.push({ path, named: true });
+      continue;
+    }
+    try {
+      if (statSync(path).isDirectory()) walk(path, 0);
+      else files.push({ path, named: true });
+    } catch (error) {
+      failed.push({ path, code: errorCode(error) });
+    }
+  }
+  return { files, skipped, failed };
+}
+
+export const errorCode = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "unknown";

@@ -1,0 +1,209 @@
+// All records of a replay in order of event time, with bounded memory: what does not fit is written to a temporary directory
+// in sorted runs, and the runs are merged. Records of equal time keep the order of the inputs.
+
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { JsonNormalizer, RecordedEvent } from "../../normalize/mod.ts";
+import { chunkBytes, recordMaxBytes, sortMemoryMaxBytes, sortMemoryMaxRecords } from "./limits.ts";
+
+/** A record on its way to the detector. */
+export interface Pending {
+  readonly event: RecordedEvent;
+  /** Index of the input. */
+  readonly input: number;
+  /** Position of the event in its input, 0-based. */
+  readonly sequence: number;
+}
+
+const before = (a: Pending, b: Pending): number =>
+  a.event.timeMs - b.event.timeMs || a.input - b.input || a.sequence - b.sequence;
+
+export class TimeSorter {
+  readonly #normalizer: JsonNormalizer;
+  readonly #maxBytes: number;
+  readonly #maxRecords: number;
+  #held: Pending[] = [];
+  #heldBytes = 0;
+  #directory: string | undefined;
+  readonly #runs: string[] = [];
+
+  constructor(
+    normalizer: JsonNormalizer,
+    maxBytes: number = sortMemoryMaxBytes,
+    maxRecords: number = sortMemoryMaxRecords,
+  ) {
+    this.#normalizer = normalizer;
+    this.#maxBytes = maxBytes;
+    this.#maxRecords = maxRecords;
+  }
+
+  /** Sorted runs written so far. */
+  get runs(): number {
+    return this.#runs.length;
+  }
+
+  /** Takes a record over; `bytes` is the size of its text. Throws when the temporary directory cannot be written. */
+  add(record: Pending, bytes: number): void {
+    this.#held.push(record);
+    this.#heldBytes += bytes;
+    if (this.#heldBytes >= this.#maxBytes || this.#held.length >= this.#maxRecords) this.#spill();
+  }
+
+  /** All records in order, once. */
+  *drain(): Iterable<Pending> {
+    sort(this.#held);
+    const held = this.#held;
+    this.#held = [];
+    if (this.#runs.length === 0) {
+      yield* held;
+      return;
+    }
+    yield* merge([held.values(), ...this.#runs.map((path) => readRun(path, this.#normalizer, this.#runs.length))]);
+  }
+
+  /** Removes what was written. Safe to call twice. */
+  close(): void {
+    this.#held = [];
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+    this.#directory = undefined;
+  }
+
+  #spill(): void {
+    sort(this.#held);
+    try {
+      this.#directory ??= mkdtempSync(join(tmpdir(), "sigil-replay-"));
+      const path = join(this.#directory, String(this.#runs.length));
+      writeRun(path, this.#held);
+      this.#runs.push(path);
+    } catch (error) {
+      throw new Error(`Cannot sort the records: nothing can be written below ${tmpdir()}`, { cause: error });
+    }
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+}
+
+function sort(records: Pending[]): void {
+  for (let i = 1; i < records.length; i++) {
+    const last = records[i - 1];
+    const next = records[i];
+    if (last === undefined || next === undefined || before(last, next) <= 0) continue;
+    records.sort(before);
+    return;
+  }
+}
+
+// A run: records one after another, each a header (text bytes u32, input u32, time f64, sequence f64, all little-endian) and
+// its JSON text. Read only by the process that wrote it.
+const headerBytes = 24;
+
+function writeRun(path: string, records: readonly Pending[]): void {
+  const file = openSync(path, "wx", 0o600);
+  try {
+    let buffer = Buffer.allocUnsafe(2 * chunkBytes);
+    let used = 0;
+    const flush = (): void => {
+      for (let at = 0; at < used; ) at += writeSync(file, buffer, at, used - at);
+      used = 0;
+    };
+    for (const { event, input, sequence } of records) {
+      const text = JSON.stringify(event.origin.raw);
+      const room = headerBytes + text.length * 3;
+      if (used + room > buffer.length) {
+        flush();
+        if (room > buffer.length) buffer = Buffer.allocUnsafe(room);
+      }
+      const bytes = buffer.write(text, used + headerBytes, "utf8");
+      buffer.writeUInt32LE(bytes, used);
+      buffer.writeUInt32LE(input, used + 4);
+      buffer.writeDoubleLE(event.timeMs, used + 8);
+      buffer.writeDoubleLE(sequence, used + 16);
+      used += headerBytes + bytes;
+    }
+    flush();
+  } finally {
+    closeSync(file);
+  }
+}
+
+function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Iterator<Pending> & Iterable<Pending> {
+  const file = openSync(path, "r");
+  try {
+    // All runs are open at once: together their buffers stay below half of the memory for sorting.
+    let buffer = Buffer.allocUnsafe(
+      Math.max(64 * 1024, Math.min(chunkBytes, Math.floor(sortMemoryMaxBytes / 2 / runs))),
+    );
+    let from = 0;
+    let to = 0;
+    const need = (bytes: number): boolean => {
+      if (to - from >= bytes) return true;
+      buffer.copyWithin(0, from, to);
+      to -= from;
+      from = 0;
+      if (bytes > buffer.length) {
+        const larger = Buffer.allocUnsafe(bytes);
+        buffer.copy(larger, 0, 0, to);
+        buffer = larger;
+      }
+      while (to < bytes) {
+        const read = readSync(file, buffer, to, buffer.length - to, null);
+        if (read === 0) return false;
+        to += read;
+      }
+      return true;
+    };
+    while (need(headerBytes)) {
+      const bytes = buffer.readUInt32LE(from);
+      const input = buffer.readUInt32LE(from + 4);
+      const timeMs = buffer.readDoubleLE(from + 8);
+      const sequence = buffer.readDoubleLE(from + 16);
+      if (bytes > 8 * recordMaxBytes || !need(headerBytes + bytes))
+        throw new Error(`Cannot read ${path}: the run was cut short`);
+      const event = normalizer.normalize(
+        JSON.parse(buffer.toString("utf8", from + headerBytes, from + headerBytes + bytes)),
+      );
+      if (event === undefined) throw new Error(`Cannot read ${path}: a record is not an event`);
+      from += headerBytes + bytes;
+      event.timeMs = timeMs;
+      yield { event, input, sequence };
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Merges sorted iterators with a binary heap of their heads: O(log inputs) a record. */
+function* merge(iterators: readonly Iterator<Pending>[]): Iterable<Pending> {
+  const heap: { head: Pending; readonly rest: Iterator<Pending> }[] = [];
+  const down = (from: number): void => {
+    for (let at = from; ; ) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        const a = heap[child];
+        const b = heap[least];
+        if (a !== undefined && b !== undefined && before(a.head, b.head) < 0) least = child;
+      }
+      const here = heap[at];
+      const there = heap[least];
+      if (least === at || here === undefined || there === undefined) return;
+      heap[at] = there;
+      heap[least] = here;
+      at = least;
+    }
+  };
+  for (const rest of iterators) {
+    const next = rest.next();
+    if (next.done !== true) heap.push({ head: next.value, rest });
+  }
+  for (let at = (heap.length >> 1) - 1; at >= 0; at--) down(at);
+  for (let top = heap[0]; top !== undefined; top = heap[0]) {
+    yield top.head;
+    const next = top.rest.next();
+    if (next.done === true) {
+      const last = heap.pop();
+      if (last !== undefined && heap.length > 0) heap[0] = last;
+    } else top.head = next.value;
+    down(0);
+  }
+}

@@ -1,0 +1,295 @@
+// `agent replay`: recorded events through the detectors that the agent uses live. All inputs are read first (their digest is
+// part of every alert's id, and their records must be sorted by time), then the events are evaluated in order.
+
+import { type AlertInput, reachesLevel } from "../../alert/mod.ts";
+import type { Detector, Hit, Level } from "../../detect/detector.ts";
+import type { FieldTable } from "../../event/mod.ts";
+import { JsonNormalizer } from "../../normalize/mod.ts";
+import { printable } from "../../std/mod.ts";
+import { openBytes, take } from "./bytes.ts";
+import { eventContext, Hosts } from "./context.ts";
+import { detectFormat, type Format } from "./format.ts";
+import { errorCode, findInputs, type InputFile } from "./inputs.ts";
+import { malformedLoggedMax, probeBytes } from "./limits.ts";
+import { TimeSorter } from "./order.ts";
+import { LineSplitter, type OnRecord, ValueSplitter } from "./records.ts";
+
+export const inputKinds = ["auto", "ndjson", "json"] as const;
+export type InputKind = (typeof inputKinds)[number];
+
+export interface ReplayLog {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface ReplayOptions {
+  /** Files, directories, or `-` for standard input; in this order. */
+  readonly paths: readonly string[];
+  readonly input: InputKind;
+  /** Each input is a stream of its own, with detectors of its own, in the order of inputs. */
+  readonly perFile: boolean;
+  /** Alerts of lower levels are left out. */
+  readonly minLevel?: Level;
+  /** Milliseconds since the epoch: only events at or after `sinceMs` and before `untilMs`. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  readonly failOnAlert: boolean;
+  /** The table that the rules were compiled against. */
+  readonly fields: FieldTable;
+  /** Makes the detectors, with no state from earlier events; once, or once for each input when they are kept apart. */
+  readonly makeDetector: () => Detector;
+  /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. */
+  readonly emit: (alert: AlertInput) => void | Promise<void>;
+  readonly log: ReplayLog;
+  readonly stdin?: NodeJS.ReadableStream;
+  /** Bytes and records that are sorted in memory; for tests. */
+  readonly sortMemory?: { readonly maxBytes: number; readonly maxRecords: number };
+}
+
+/** What `--summary` prints, and the exit status. */
+export interface ReplayResult {
+  readonly summary: {
+    readonly files: number;
+    readonly events: number;
+    readonly malformed: number;
+    readonly alerts: number;
+    readonly rules: number;
+    readonly seconds: number;
+    readonly events_per_second: number;
+  };
+  /** 0, or 1 with `failOnAlert` and an alert; 2 when an input could not be read to its end; 64 when a path cannot be an input. */
+  readonly exitCode: 0 | 1 | 2 | 64;
+}
+
+/** An input that was read. */
+interface ReadInput {
+  readonly path: string;
+  digest: string;
+}
+
+/** Replays the inputs. Rejects only for faults outside of them: of the output, of the temporary directory, of a detector. */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  return await new Replay(options).run();
+}
+
+class Replay {
+  readonly #options: ReplayOptions;
+  readonly #normalizer: JsonNormalizer;
+  readonly #hosts = new Hosts();
+  readonly #inputs: ReadInput[] = [];
+  readonly #startedMs = performance.now();
+  #events = 0;
+  #malformed = 0;
+  #alerts = 0;
+  #rules = 0;
+  #isPartial = false;
+  #isUsage = false;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    this.#normalizer = new JsonNormalizer(options.fields);
+  }
+
+  async run(): Promise<ReplayResult> {
+    const { paths, perFile, log } = this.#options;
+    const { files, skipped, failed } = findInputs(paths);
+    for (const { path, code } of failed) {
+      log.error(`Cannot read ${printable(path)}: ${reasonOf(code)}`);
+      if (code === "ENOENT") this.#isUsage = true;
+      else this.#isPartial = true;
+    }
+    for (const line of skipped) log.warn(`Skipped ${printable(line)}`);
+    if (files.length === 0 && failed.length === 0) log.warn("No recording found below the given paths");
+    // A path that was mistyped would otherwise look like a recording without a finding.
+    if (!this.#isUsage) {
+      if (perFile) for (const file of files) await this.#stream([file]);
+      else await this.#stream(files);
+    }
+    return this.#result(files.length);
+  }
+
+  async #stream(files: readonly InputFile[]): Promise<void> {
+    const { sortMemory } = this.#options;
+    const detector = this.#options.makeDetector();
+    this.#rules = detector.active;
+    const sorter = new TimeSorter(this.#normalizer, sortMemory?.maxBytes, sortMemory?.maxRecords);
+    try {
+      for (const file of files) await this.#read(file, sorter);
+      await this.#evaluate(sorter, detector);
+    } finally {
+      sorter.close();
+    }
+  }
+
+  /** Reads one input into the sorter. */
+  async #read(file: InputFile, sorter: TimeSorter): Promise<void> {
+    const { log, stdin } = this.#options;
+    const input: ReadInput = { path: file.path, digest: "" };
+    const index = this.#inputs.push(input) - 1;
+    const source = openBytes(file.path, stdin ?? process.stdin);
+    const shown = printable(file.path);
+    try {
+      const { head, rest } = await take(source.chunks, probeBytes);
+      const format = this.#format(head, file);
+      if (format === undefined) {
+        // What is left is not read: nothing of this input gets an id.
+        await rest[Symbol.asyncIterator]().return?.();
+        return;
+      }
+      const reader = new RecordReader(this.#normalizer, sorter, index, (line, problem) => {
+        if (reader.malformed <= malformedLoggedMax)
+          log.warn(`Skipped a malformed record: ${shown}:${line}: ${problem}`);
+      });
+      const splitter = format === "ndjson" ? new LineSplitter(reader.onRecord) : new ValueSplitter(reader.onRecord);
+      try {
+        for await (const chunk of rest) splitter.push(chunk);
+        splitter.end();
+      } catch (error) {
+        if (!isInputError(error)) throw error;
+        splitter.end();
+        log.error(`Cannot read ${shown} to its end: ${reasonOf(errorCode(error))}`);
+        this.#isPartial = true;
+      }
+      this.#malformed += reader.malformed;
+      if (reader.malformed > malformedLoggedMax) log.warn(`Skipped ${reader.malformed} malformed records of ${shown}`);
+      if (reader.undated > 0)
+        log.warn(`${reader.undated} records of ${shown} have no time and follow the record before them`);
+      input.digest = source.digest();
+    } catch (error) {
+      if (!isInputError(error)) throw error;
+      log.error(`Cannot read ${shown}: ${reasonOf(errorCode(error))}`);
+      this.#isPartial = true;
+    }
+  }
+
+  #format(head: Buffer, file: InputFile): Format | undefined {
+    const { input, log } = this.#options;
+    if (input !== "auto") return input;
+    const found = detectFormat(head);
+    if ("format" in found) return found.format;
+    const message = `${printable(file.path)} is ${found.unsupported}; this version reads NDJSON and JSON (also gzipped)`;
+    if (file.named) {
+      log.error(`Cannot read it: ${message}`);
+      this.#isUsage = true;
+    } else log.warn(`Skipped: ${message}`);
+    return undefined;
+  }
+
+  async #evaluate(sorter: TimeSorter, detector: Detector): Promise<void> {
+    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY, minLevel, emit } = this.#options;
+    const hits: Hit[] = [];
+    const keep = (hit: Hit): void => {
+      hits.push(hit);
+    };
+    for (const { event, input, sequence } of sorter.drain()) {
+      if (event.timeMs < sinceMs || event.timeMs >= untilMs) continue;
+      this.#events++;
+      detector.match(event, keep);
+      if (hits.length === 0) continue;
+      const from = this.#inputs[input];
+      if (from === undefined) throw new Error(`Cannot find input ${input}`);
+      const context = eventContext(event);
+      const host = this.#hosts.of(event);
+      const { recordId } = event.origin;
+      for (const hit of hits) {
+        if (minLevel !== undefined && !reachesLevel(hit.rule.level, minLevel)) continue;
+        this.#alerts++;
+        const done = emit({
+          hit,
+          event: context,
+          ...(host === undefined ? {} : { host }),
+          replay: { path: from.path, sequence, digest: from.digest, ...(recordId === "" ? {} : { recordId }) },
+        });
+        if (done !== undefined) await done;
+      }
+      hits.length = 0;
+    }
+  }
+
+  #result(files: number): ReplayResult {
+    const seconds = (performance.now() - this.#startedMs) / 1000;
+    const summary = {
+      files,
+      events: this.#events,
+      malformed: this.#malformed,
+      alerts: this.#alerts,
+      rules: this.#rules,
+      seconds: Math.round(seconds * 1000) / 1000,
+      events_per_second: seconds > 0 ? Math.round(this.#events / seconds) : 0,
+    };
+    const found = this.#options.failOnAlert && this.#alerts > 0;
+    return { summary, exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
+  }
+}
+
+/** Parses the records of one input and hands the events to the sorter. */
+class RecordReader {
+  malformed = 0;
+  undated = 0;
+  #sequence = 0;
+  #lastMs = 0;
+  readonly onRecord: OnRecord;
+
+  constructor(
+    normalizer: JsonNormalizer,
+    sorter: TimeSorter,
+    input: number,
+    onMalformed: (line: number, problem: string) => void,
+  ) {
+    const malformed = (line: number, problem: string): void => {
+      this.malformed++;
+      onMalformed(line, problem);
+    };
+    this.onRecord = (text, line, problem) => {
+      if (text === undefined) {
+        malformed(line, problem);
+        return;
+      }
+      let value: unknown;
+      try {
+        value = JSON.parse(text);
+      } catch {
+        malformed(line, "not valid JSON");
+        return;
+      }
+      const event = normalizer.normalize(value);
+      if (event === undefined) {
+        malformed(line, "not a JSON object");
+        return;
+      }
+      if (event.undated) {
+        this.undated++;
+        event.timeMs = this.#lastMs;
+      } else this.#lastMs = event.timeMs;
+      sorter.add({ event, input, sequence: this.#sequence++ }, text.length);
+    };
+  }
+}
+
+/** Whether an error is the input's own: the system refused it, or its compression is damaged. */
+function isInputError(error: unknown): boolean {
+  const code = errorCode(error);
+  return inputErrors.has(code) || code.startsWith("Z_") || code === "ERR_ENCODING_INVALID_ENCODED_DATA";
+}
+const inputErrors: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EPERM",
+  "EIO",
+  "EISDIR",
+  "ENOENT",
+  "ESTALE",
+  "ENXIO",
+  "ENODEV",
+  "ELOOP",
+  "EINVAL",
+  "ECONNRESET",
+]);
+
+function reasonOf(code: string): string {
+  if (code === "ENOENT") return "there is no such file or directory";
+  if (code === "EACCES" || code === "EPERM") return "permission denied";
+  if (code === "Z_BUF_ERROR") return "the compressed data ends early";
+  if (code.startsWith("Z_")) return "the compressed data is damaged";
+  return code;
+}
