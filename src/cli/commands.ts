@@ -1,0 +1,205 @@
+// THE table of commands. Parser, help, completions, man page and docs/reference/cli.md are made from it: a command that
+// does not stand here does not exist, and adding one is adding a row (and a module to `loaders.ts`).
+
+import * as type from "./argument-types.ts";
+import type { ArgsOf, Command, Flag } from "./spec.ts";
+
+function flag<const F extends Flag>(one: F): F {
+  return one;
+}
+
+const config = flag({ name: "config", value: type.file, doc: "read the configuration from FILE" });
+const logLevel = flag({
+  name: "log-level",
+  value: type.logLevel,
+  doc: "log only this and more important levels",
+  keys: ["logging.level"],
+});
+const rules = flag({
+  name: "rules",
+  value: type.path,
+  repeat: true,
+  doc: "rules instead of the configured ones",
+  more:
+    "A file or a folder; may be repeated. Below a folder, .yml and .yaml are Sigma rules. Without it: the configured paths, and " +
+    "without those the rules that ship inside the agent.",
+  keys: ["sigma.rules_paths"],
+});
+const alerts = flag({
+  name: "alerts",
+  value: type.fileOrStdout,
+  doc: "append alerts to FILE; - is stdout",
+  keys: ["alerts.output"],
+});
+const minLevel = flag({
+  name: "min-level",
+  value: type.level,
+  doc: "ignore rules and alerts below LEVEL",
+  keys: ["sigma.min_level", "alerts.min_level"],
+});
+const json = flag({ name: "json", doc: "print JSON" });
+
+export const commands = [
+  {
+    id: "run",
+    summary: "Watch this machine and print alerts",
+    description: [
+      "Starts the sensors, evaluates every event against the rules and writes alerts: compact lines on a terminal, NDJSON " +
+        "everywhere else. The log goes to stderr; a line with the message 'agent ready' says that events are being watched. " +
+        "This is what the agent does when no command is given. It needs root.",
+      "SIGTERM and SIGINT deliver what is under way and stop; SIGHUP reloads rules and configuration; SIGUSR1 reopens files.",
+    ],
+    flags: [
+      config,
+      rules,
+      alerts,
+      flag({
+        name: "format",
+        value: type.alertFormat,
+        doc: "how alerts look: ndjson or compact",
+        keys: ["alerts.format"],
+      }),
+      minLevel,
+      logLevel,
+      flag({ name: "duration", value: type.duration, doc: "stop after this time, such as 30s" }),
+    ],
+    examples: [
+      { line: "agent", doc: "watch with the rules inside the agent" },
+      { line: "agent run --rules ./rules --alerts alerts.ndjson", doc: "own rules, alerts to a file" },
+      { line: "agent run --min-level high | vector", doc: "only high and critical, to a shipper" },
+    ],
+  },
+  {
+    id: "replay",
+    summary: "Evaluate recorded events",
+    description: [
+      "Reads events from files, folders or stdin (-), evaluates them in order of time and prints alerts. Nothing is started, " +
+        "watched or acted on; no privileges are needed. The same input and rules give the same bytes on every machine.",
+      "Events may be flat Sysmon-style objects, nested ECS or winlogbeat documents, or the JSON of evtx_dump.",
+    ],
+    flags: [
+      config,
+      rules,
+      flag({ name: "input", value: type.replayInput, doc: "kind of input (default: auto)" }),
+      alerts,
+      flag({ name: "summary", doc: "end with one JSON line on stderr" }),
+      flag({ name: "per-file", doc: "take each file for a stream of its own" }),
+      minLevel,
+      flag({ name: "since", value: type.time, doc: "only events at or after TIME" }),
+      flag({ name: "until", value: type.time, doc: "only events before TIME" }),
+      flag({ name: "fail-on-alert", doc: "exit 1 when there was an alert" }),
+      logLevel,
+    ],
+    operand: {
+      value: type.pathOrStdin,
+      countMin: 1,
+      countMax: Number.POSITIVE_INFINITY,
+      doc: "files or folders; - is stdin",
+    },
+    examples: [
+      { line: "agent replay --rules rule.yml events.ndjson", doc: "does this rule match?" },
+      { line: "agent replay --summary --fail-on-alert recordings/", doc: "a check for CI" },
+    ],
+  },
+  {
+    id: "rules validate",
+    summary: "Check rules and say which can fire here",
+    description: [
+      "Parses and compiles every rule. Rejected rules are listed with file, line, column and a hint; inert ones (nothing on " +
+        "this platform produces what they look at) with the reason. Exit status 1 when a rule is rejected.",
+    ],
+    flags: [
+      config,
+      rules,
+      flag({ name: "platform", value: type.platform, doc: "platform to judge for (default: this one)" }),
+      json,
+      logLevel,
+    ],
+    examples: [{ line: "agent rules validate --rules ./rules", doc: "check a folder" }],
+  },
+  {
+    id: "config check",
+    summary: "Check the configuration",
+    description: [
+      "Reports every fault of the file, the environment and nothing else. Exit status 78 when there is one.",
+    ],
+    flags: [config],
+    examples: [{ line: "agent config check --config ./config.toml", doc: "check a file before it is deployed" }],
+  },
+  {
+    id: "config show",
+    summary: "Print every value with its origin",
+    description: ["Secrets are masked."],
+    flags: [config, json],
+    examples: [{ line: "EDR__SIGMA__MIN_LEVEL=high agent config show", doc: "see what a variable does" }],
+  },
+  {
+    id: "config init",
+    summary: "Write a commented configuration",
+    description: [
+      "Prints a configuration with every key at its default, or writes it to a file that must not exist yet.",
+    ],
+    flags: [flag({ name: "output", value: type.file, doc: "write to FILE, which must not exist" })],
+    examples: [{ line: "agent config init --output /etc/sigil/config.toml", doc: "start a configuration" }],
+  },
+  {
+    id: "config schema",
+    summary: "Print the JSON Schema of the configuration",
+    description: ["For editors and for checks before deployment."],
+    flags: [],
+    examples: [{ line: "agent config schema > config.schema.json", doc: "keep it for an editor" }],
+  },
+  {
+    id: "completion",
+    summary: "Print a completion script for a shell",
+    description: ["Source its output, or put it where the shell looks for completions."],
+    flags: [],
+    operand: { value: type.shell, countMin: 1, countMax: 1, doc: "bash, zsh, fish or powershell" },
+    examples: [{ line: 'eval "$(agent completion bash)"', doc: "try it in this shell" }],
+  },
+  {
+    id: "man",
+    summary: "Print the manual page",
+    description: ["In roff, for man(1)."],
+    flags: [],
+    examples: [{ line: "agent man | man -l -", doc: "read it" }],
+  },
+  {
+    id: "version",
+    summary: "Print the version and what it is made of",
+    description: [
+      "Version, commit, target, Bun, the digest of the record layout, and the number of embedded rule files.",
+    ],
+    flags: [json],
+    examples: [{ line: "agent version --json", doc: "for inventories" }],
+  },
+  {
+    id: "help",
+    summary: "Explain a command",
+    description: ["The same as --help after the command."],
+    flags: [],
+    operand: { value: type.commandWord, countMin: 0, countMax: 2, doc: "words of a command" },
+    examples: [{ line: "agent help config show", doc: "explain one command" }],
+  },
+] as const satisfies readonly Command[];
+
+export type CommandId = (typeof commands)[number]["id"];
+export type CommandOf<Id extends CommandId> = Extract<(typeof commands)[number], { readonly id: Id }>;
+/** Parsed arguments of the command with this id. */
+export type CommandArgs<Id extends CommandId> = ArgsOf<CommandOf<Id>>;
+
+/** First words that stand for a family of commands. */
+export const families: Readonly<Record<string, string>> = {
+  config: "Check, show or write the configuration",
+  rules: "Check rules",
+};
+
+/** `agent --service install` and `agent service install` are the same. Takes effect once the command exists. */
+export const flagAliases: Readonly<Record<string, string>> = { "--service": "service" };
+
+/** Every command has these; they are handled before its own flags. */
+export const commonFlags: readonly Flag[] = [{ name: "help", short: "h", doc: "explain this command" }];
+/** Only without a command. */
+export const topFlags: readonly Flag[] = [{ name: "version", short: "V", doc: "print the version" }];
+
+export const programName = "agent";

@@ -1,0 +1,28 @@
+// `agent replay`: from flags and configuration to `control/replay`, which does the work.
+
+import type { AppConfig } from "../control/config/mod.ts";
+import type { CommandArgs } from "./commands.ts";
+import { requireConfig } from "./context.ts";
+import type { ExitCode } from "./exit-code.ts";
+
+export async function replayEntry(args: CommandArgs<"replay">): Promise<ExitCode> {
+  const config = requireConfig(args);
+  if (typeof config === "number") return config;
+  return replayCommand(args, config);
+}
+
+export async function replayCommand(args: CommandArgs<"replay">, config: AppConfig): Promise<ExitCode> {
+  const { replay } = await import("../control/replay/mod.ts");
+  return replay({
+    paths: args.operands,
+    input: args.input ?? "auto",
+    // Never the configured file: a replay must not write into the alerts of the live agent.
+    output: args.alerts ?? "-",
+    summary: args.summary,
+    perFile: args.perFile,
+    sinceMs: args.since,
+    untilMs: args.until,
+    failOnAlert: args.failOnAlert,
+    config,
+  });
+}

@@ -1,0 +1,72 @@
+// `agent rules validate`.
+
+import { parseSigmaFiles, readRuleFiles } from "../control/rules/mod.ts";
+import type { InertRule } from "../detect/detector.ts";
+import type { RuleIr } from "../detect/sigma/mod.ts";
+import { createCatalogue, liveSources, type Platform } from "../event/mod.ts";
+import { printable } from "../std/mod.ts";
+import type { CommandArgs } from "./commands.ts";
+import { requireConfig, usesColor } from "./context.ts";
+import { formatDiagnostics } from "./diagnostics.ts";
+import { ExitCode } from "./exit-code.ts";
+import { writeErr, writeOut } from "./output.ts";
+
+/** Inert rules that are listed one by one for people; `--json` has them all. */
+const inertShownMax = 20;
+
+export async function validateEntry(args: CommandArgs<"rules validate">): Promise<ExitCode> {
+  const config = requireConfig(args);
+  if (typeof config === "number") return config;
+  const files = await readRuleFiles(config.sigma);
+  // Every rule is judged, whatever the configuration would filter.
+  const { documents, rules, diagnostics } = parseSigmaFiles(files, config.sigma.placeholders);
+  const platform = args.platform ?? (process.platform === "win32" ? "windows" : "linux");
+  const inert = inertRules(rules, platform);
+  const rejected = diagnostics.filter((one) => one.severity === "error");
+  const warnings = diagnostics.filter((one) => one.severity === "warning");
+  const active = rules.length - inert.length;
+
+  if (args.json) {
+    const bare = ({ file, line, column, code, message, hint }: (typeof diagnostics)[number]) => {
+      return { file, line, column, code, message, hint };
+    };
+    const result = {
+      documents,
+      loaded: rules.length,
+      active,
+      inert,
+      rejected: rejected.map(bare),
+      warnings: warnings.map(bare),
+      skipped: { files: files.skippedCount, named: files.skipped },
+    };
+    writeOut(`${JSON.stringify(result)}\n`);
+  } else {
+    const sources = new Map(files.files.map(({ path, text }) => [path, text]));
+    writeErr(formatDiagnostics(diagnostics, 0, { color: usesColor(2), sources }));
+    for (const { path, reason } of files.skipped.slice(0, inertShownMax)) {
+      writeErr(`${printable(path)}: skipped: ${reason}\n`);
+    }
+    writeOut(summary());
+  }
+  return rejected.length > 0 ? ExitCode.findings : ExitCode.ok;
+
+  function summary(): string {
+    let text = "";
+    for (const { title, id, reason } of inert.slice(0, inertShownMax)) {
+      text += `inert: ${printable(title)} (${printable(id)}): ${printable(reason)}\n`;
+    }
+    if (inert.length > inertShownMax) text += `… and ${inert.length - inertShownMax} more inert rules (see --json)\n`;
+    const skipped = files.skippedCount === 0 ? "" : `, ${files.skippedCount} files skipped`;
+    text += `${documents} documents: ${rules.length} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
+    return `${text}${rejected.length} rejected, ${warnings.length} warnings${skipped}\n`;
+  }
+}
+
+/** Rules whose log source nothing on `platform` delivers. */
+function inertRules(rules: readonly RuleIr[], platform: Platform): InertRule[] {
+  const catalogue = createCatalogue({ live: liveSources[platform], platform });
+  return rules.flatMap(({ id, title, logsource }) => {
+    const route = catalogue.route(logsource);
+    return "reason" in route ? [{ id, title, reason: route.reason }] : [];
+  });
+}

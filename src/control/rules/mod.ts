@@ -1,0 +1,11 @@
+/** The door of `control/rules`: from paths or the binary itself to rules that an engine can take. */
+export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type RuleKind, ruleKind } from "./load.ts";
+export {
+  builtKinds,
+  excludedBy,
+  loadSigmaRules,
+  parseSigmaFiles,
+  readRuleFiles,
+  type SigmaFilter,
+  type SigmaRules,
+} from "./sigma.ts";
