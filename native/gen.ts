@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 
 interface Field {
   readonly name: string;
@@ -147,7 +148,7 @@ export function generateLayout(root: string): Map<string, string> {
 }
 
 if (import.meta.main) {
-  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  const root = dirname(import.meta.dir);
   let stale = 0;
   for (const [path, content] of generateLayout(root)) {
     let current = "";
