@@ -1,0 +1,159 @@
+// The engine: rules sorted by the sources of events that they see, each source compiled as one partition when its first event
+// arrives (or earlier, by `warm`). A rule that can never fire here is told as inert, with the reason, never silently dead.
+
+import { buildExpression, Groups, type IsDead } from "./expression.ts";
+import type { Predicate, RuleIr } from "./ir.ts";
+import { Partition } from "./partition.ts";
+import type { LogSource, Route, SigmaEvent, SlotTable } from "./types.ts";
+import { allowsCode } from "./writer.ts";
+
+export interface EngineOptions {
+  readonly slots: SlotTable;
+  /** Which sources a rule sees, or why none. */
+  route(logsource: LogSource): Route;
+  /** Why a source never fills a field; `undefined` when it does (or may). */
+  fieldReason?(source: number, field: string): string | undefined;
+  /** Generate code; default: where the process allows it. Without it the same rules run as closures. */
+  readonly jit?: boolean;
+}
+
+/** A rule that loaded and can never fire here. */
+export interface InertRule {
+  readonly id: string;
+  readonly title: string;
+  readonly reason: string;
+}
+
+/** How the rules of the partitions compiled so far are run, and what they did. */
+export interface EngineStats {
+  /** Rules that run as generated code or as closures; a rule counts once for every source it sees. */
+  readonly compiledCount: number;
+  readonly generatedCount: number;
+  readonly closureCount: number;
+  /** Rules too large to compile: correct, and slow. */
+  readonly interpretedCount: number;
+  /** Rules that no literal can rule out: run for every event of their source. */
+  readonly openCount: number;
+  /** Rules run, over all events: the work that the index left. */
+  readonly checkedCount: number;
+  /** Faults inside the engine that were contained; anything but 0 is a bug. */
+  readonly faultCount: number;
+  readonly tableBytes: number;
+}
+
+export class Engine {
+  /** Rules that can fire here. */
+  readonly active: number;
+  readonly inert: readonly InertRule[];
+  readonly #options: EngineOptions;
+  readonly #jit: boolean;
+  readonly #rulesBySource = new Map<number, RuleIr[]>();
+  readonly #partitions: (Partition | null | undefined)[] = [];
+
+  /** Sorts the rules; compiles nothing yet. Source numbers must be small integers: they index an array. */
+  constructor(rules: readonly RuleIr[], options: EngineOptions) {
+    this.#options = options;
+    this.#jit = (options.jit ?? true) && allowsCode();
+    const inert: InertRule[] = [];
+    for (const rule of rules) {
+      const reason = this.#place(rule);
+      if (reason !== undefined) inert.push({ id: rule.id, title: rule.title, reason });
+    }
+    this.inert = inert;
+    this.active = rules.length - inert.length;
+  }
+
+  /** Sources that have rules. */
+  get sources(): readonly number[] {
+    return [...this.#rulesBySource.keys()];
+  }
+
+  /**
+   * Calls `emit` for each rule that the event satisfies, in the order of loading. Throws only what `emit` throws. Costs one pass
+   * over each field that rules ask for, plus the rules that the literals found could make true. `emit` may call the engine again.
+   */
+  evaluate(source: number, event: SigmaEvent, emit: (rule: RuleIr) => void): void {
+    const partition = this.#partitions[source];
+    if (partition === null) return;
+    const matched = (partition ?? this.#compile(source))?.evaluate(event);
+    if (matched !== undefined) for (const rule of matched) emit(rule);
+  }
+
+  /** Compiles a source's rules now, or all sources', instead of at the first event. */
+  warm(source?: number): void {
+    for (const each of source === undefined ? this.sources : [source])
+      if (this.#partitions[each] === undefined) this.#compile(each);
+  }
+
+  get stats(): EngineStats {
+    const compiled = this.#partitions.filter((partition) => partition !== undefined && partition !== null);
+    const sum = (of: (partition: Partition) => number): number =>
+      compiled.reduce((total, partition) => total + of(partition), 0);
+    const generatedCount = sum(({ kinds }) => kinds.filter((kind) => kind === "generated").length);
+    const closureCount = sum(({ kinds }) => kinds.filter((kind) => kind === "closure").length);
+    return {
+      compiledCount: generatedCount + closureCount,
+      generatedCount,
+      closureCount,
+      interpretedCount: sum(({ kinds }) => kinds.filter((kind) => kind === "interpreted").length),
+      openCount: sum((partition) => partition.openCount),
+      checkedCount: sum((partition) => partition.checkedCount),
+      faultCount: sum((partition) => partition.faultCount),
+      tableBytes: sum((partition) => partition.byteLength),
+    };
+  }
+
+  /** `null` for a source without rules, so that its events cost one comparison from then on. */
+  #compile(source: number): Partition | null {
+    const rules = this.#rulesBySource.get(source);
+    const partition =
+      rules === undefined ? null : new Partition(rules, this.#options.slots, this.#dead(source), this.#jit);
+    this.#partitions[source] = partition;
+    return partition;
+  }
+
+  /** Files a rule under its sources; returns why it can never fire when there are none. */
+  #place(rule: RuleIr): string | undefined {
+    const route = this.#options.route(rule.logsource);
+    if ("reason" in route) return route.reason;
+    let reason = route.sources.length === 0 ? "no event source here has this log source" : undefined;
+    let placed = false;
+    for (const source of route.sources) {
+      const why = this.#deadReason(rule, source);
+      if (why !== undefined) {
+        reason ??= why;
+        continue;
+      }
+      placed = true;
+      const list = this.#rulesBySource.get(source);
+      if (list === undefined) this.#rulesBySource.set(source, [rule]);
+      else list.push(rule);
+    }
+    return placed ? undefined : reason;
+  }
+
+  #dead(source: number): IsDead {
+    const { fieldReason } = this.#options;
+    if (fieldReason === undefined) return () => false;
+    return (predicate) => needsField(predicate) && fieldReason(source, predicate.field!) !== undefined;
+  }
+
+  /** Why the rule cannot become true on a source whose missing fields are taken into account. */
+  #deadReason(rule: RuleIr, source: number): string | undefined {
+    const { fieldReason } = this.#options;
+    if (fieldReason === undefined) return undefined;
+    const reasons = new Set<string>();
+    for (const predicate of rule.predicates) {
+      const why = needsField(predicate) ? fieldReason(source, predicate.field!) : undefined;
+      if (why !== undefined) reasons.add(why);
+    }
+    if (reasons.size === 0) return undefined;
+    const expression = buildExpression(rule, new Groups(), this.#dead(source));
+    return expression.kind === "const" && !expression.value ? [...reasons].join("; ") : undefined;
+  }
+}
+
+/** Whether an absent field makes the predicate false; null is true of it. */
+function needsField({ field, test }: Predicate): boolean {
+  return field !== null && test.op !== "null";
+}

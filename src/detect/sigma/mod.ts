@@ -1,0 +1,7 @@
+/** The door of the room `detect/sigma`: Sigma 2.1.0 rules to verdicts. Stands alone, usable as a library. */
+export { Engine, type EngineOptions, type EngineStats, type InertRule } from "./engine.ts";
+export { matchesOf, type RuleMatch } from "./explain.ts";
+export { interpret } from "./interpret.ts";
+export type { Condition, Piece, Predicate, RuleIr, Selection, Test } from "./ir.ts";
+export { type ParseOptions, type ParseResult, parseSigma } from "./parse.ts";
+export type { Diagnostic, Level, LogSource, Route, SigmaEvent, SlotTable, Value } from "./types.ts";

@@ -1,0 +1,175 @@
+// Resolves every literal of one field against one value, in one go: exact ones by hash, edges by a trie read from that edge,
+// the rest by one automaton. What it reports are group numbers: the engine has put literals that are linked by OR in groups.
+
+import { Automaton } from "./aho-corasick.ts";
+import { fold } from "./fold.ts";
+import type { LiteralHow } from "./ir.ts";
+import { ValueMemo } from "./memo.ts";
+
+/** A folded literal and the groups it belongs to. */
+export interface ScannedLiteral {
+  readonly how: LiteralHow;
+  readonly text: string;
+  readonly groups: readonly number[];
+}
+
+/** A literal with a character beyond ASCII, found through that character. */
+interface WideLiteral {
+  readonly how: LiteralHow;
+  readonly text: string;
+  /** Where in `text` the character stands. */
+  readonly at: number;
+  readonly groups: readonly number[];
+}
+
+const none = new Int32Array(0);
+
+/** Not reentrant: the result of `scan` is valid until the next call. */
+export class FieldScanner {
+  readonly #exact = new Map<string, readonly number[]>();
+  readonly #start: Automaton | undefined;
+  readonly #end: Automaton | undefined;
+  readonly #anywhere: Automaton | undefined;
+  readonly #wide = new Map<number, WideLiteral[]>();
+  readonly #memo: ValueMemo;
+  /** Per group: the number of the last scan that found it. */
+  readonly #seen: Int32Array;
+  #scanNumber = 0;
+  #found: Int32Array;
+  #foundCount = 0;
+
+  constructor(literals: readonly ScannedLiteral[], groupCount: number) {
+    const byPlace = {
+      startswith: new Map<string, readonly number[]>(),
+      endswith: new Map<string, readonly number[]>(),
+      contains: new Map<string, readonly number[]>(),
+    };
+    const wide: ScannedLiteral[] = [];
+    for (const literal of literals) {
+      if (literal.how === "equals") this.#exact.set(literal.text, literal.groups);
+      else if (isAscii(literal.text)) byPlace[literal.how].set(literal.text, literal.groups);
+      else wide.push(literal);
+    }
+    const automaton = (
+      map: ReadonlyMap<string, readonly number[]>,
+      place: "start" | "end" | "anywhere",
+    ): Automaton | undefined => (map.size === 0 ? undefined : new Automaton(map, place));
+    this.#start = automaton(byPlace.startswith, "start");
+    this.#end = automaton(byPlace.endswith, "end");
+    this.#anywhere = automaton(byPlace.contains, "anywhere");
+    for (const literal of wide) this.#addWide(literal);
+    this.#memo = new ValueMemo();
+    this.#seen = new Int32Array(groupCount);
+    this.#found = new Int32Array(Math.min(groupCount, 64));
+  }
+
+  /** Bytes of the tables, without the memo. */
+  get byteLength(): number {
+    return [this.#start, this.#end, this.#anywhere].reduce(
+      (sum, one) => sum + (one?.byteLength ?? 0),
+      this.#seen.byteLength,
+    );
+  }
+
+  /** The groups of which a literal is satisfied by `text`, each once. */
+  scan(text: string): Int32Array {
+    const known = this.#memo.get(text);
+    if (known !== undefined) return known;
+    const result = this.#resolve(text);
+    this.#memo.set(text, result);
+    return result;
+  }
+
+  /** Reports one group; called by the automata. */
+  hit(group: number): void {
+    if (this.#seen[group] === this.#scanNumber) return;
+    this.#seen[group] = this.#scanNumber;
+    if (this.#foundCount === this.#found.length) {
+      const larger = new Int32Array(this.#found.length * 2);
+      larger.set(this.#found);
+      this.#found = larger;
+    }
+    this.#found[this.#foundCount++] = group;
+  }
+
+  #resolve(text: string): Int32Array {
+    this.#begin();
+    const codes = this.#anywhere === undefined ? orOfCodes(text) : this.#anywhere.scan(text, this);
+    if (codes < 128) {
+      this.#edges(text);
+      if (this.#exact.size > 0) this.#equals(text.toLowerCase());
+    } else {
+      // Folding may bring a character into ASCII (KELVIN SIGN), so everything is read again.
+      const folded = fold(text);
+      this.#begin();
+      this.#anywhere?.scan(folded, this);
+      this.#edges(folded);
+      this.#equals(folded);
+      if (this.#wide.size > 0) this.#scanWide(folded);
+    }
+    return this.#foundCount === 0 ? none : this.#found.slice(0, this.#foundCount);
+  }
+
+  #begin(): void {
+    if (this.#scanNumber === 0x7fffffff) {
+      this.#seen.fill(0);
+      this.#scanNumber = 0;
+    }
+    this.#scanNumber++;
+    this.#foundCount = 0;
+  }
+
+  #edges(text: string): void {
+    this.#start?.scan(text, this);
+    this.#end?.scan(text, this);
+  }
+
+  #equals(folded: string): void {
+    const groups = this.#exact.get(folded);
+    if (groups !== undefined) for (const group of groups) this.hit(group);
+  }
+
+  /** Files a literal under the one of its characters beyond ASCII that fewest others are filed under. */
+  #addWide({ how, text, groups }: ScannedLiteral): void {
+    let at = -1;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      const count = this.#wide.get(code)?.length ?? 0;
+      if (code >= 128 && count < fewest) {
+        at = i;
+        fewest = count;
+      }
+    }
+    const code = text.charCodeAt(at);
+    const bucket = this.#wide.get(code);
+    if (bucket === undefined) this.#wide.set(code, [{ how, text, at, groups }]);
+    else bucket.push({ how, text, at, groups });
+  }
+
+  #scanWide(folded: string): void {
+    for (let i = 0; i < folded.length; i++) {
+      const code = folded.charCodeAt(i);
+      if (code < 128) continue;
+      const bucket = this.#wide.get(code);
+      if (bucket === undefined) continue;
+      for (const literal of bucket) {
+        const start = i - literal.at;
+        if (start < 0 || !folded.startsWith(literal.text, start)) continue;
+        if (literal.how === "startswith" && start !== 0) continue;
+        if (literal.how === "endswith" && start + literal.text.length !== folded.length) continue;
+        for (const group of literal.groups) this.hit(group);
+      }
+    }
+  }
+}
+
+function isAscii(text: string): boolean {
+  return orOfCodes(text) < 128;
+}
+
+function orOfCodes(text: string): number {
+  let codes = 0;
+  for (let i = 0; i < text.length; i++) codes |= text.charCodeAt(i);
+  return codes;
+}
