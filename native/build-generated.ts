@@ -1,4 +1,4 @@
-// Generated files: every `gen.ts` and `embed.ts` of the tree writes the files it is responsible for, or, with --check, exits non-zero
+// Generated files: every `gen.ts` and `generate.ts` of the tree writes the files it is responsible for, or, with --check, exits non-zero
 // when one of them is not what it would write. Generators find each other by name, so that a room can add one
 // without a change here. native/gen.ts comes first: the record layout is read by all others.
 
@@ -6,7 +6,7 @@ import { filesBelow, root, run, step } from "./build-steps.ts";
 
 /** In the order they have to run. */
 export function generators(): string[] {
-  const isGenerator = (path: string): boolean => /(^|\/)(gen|embed)\.ts$/.test(path);
+  const isGenerator = (path: string): boolean => /(^|\/)(gen|generate)\.ts$/.test(path);
   return [...filesBelow("native", isGenerator), ...filesBelow("src", isGenerator)];
 }
 
