@@ -2,8 +2,8 @@
 
 import { parseSigmaFiles, readRuleFiles } from "../control/rules/mod.ts";
 import type { InertRule } from "../detect/detector.ts";
-import type { RuleIr } from "../detect/sigma/mod.ts";
-import { createCatalogue, liveSources, type Platform } from "../event/mod.ts";
+import { Engine, type RuleIr } from "../detect/sigma/mod.ts";
+import { createCatalogue, FieldTable, liveSources, type Platform } from "../event/mod.ts";
 import { printable } from "../std/mod.ts";
 import type { CommandArgs } from "./commands.ts";
 import { requireConfig, usesColor } from "./context.ts";
@@ -62,11 +62,13 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
   }
 }
 
-/** Rules whose log source nothing on `platform` delivers. */
-function inertRules(rules: readonly RuleIr[], platform: Platform): InertRule[] {
+/** Rules that can never fire on `platform`, each with the reason. */
+function inertRules(rules: readonly RuleIr[], platform: Platform): readonly InertRule[] {
   const catalogue = createCatalogue({ live: liveSources[platform], platform });
-  return rules.flatMap(({ id, title, logsource }) => {
-    const route = catalogue.route(logsource);
-    return "reason" in route ? [{ id, title, reason: route.reason }] : [];
+  const engine = new Engine(rules, {
+    slots: new FieldTable(),
+    route: (logsource) => catalogue.route(logsource),
+    fieldReason: (source, field) => catalogue.fieldReason(source, field),
   });
+  return engine.inert;
 }

@@ -177,8 +177,9 @@ type Property<Name, Key> = Name extends string
 type ValueOf<Key> = Key extends ConfigKey<infer T, infer _> ? T : never;
 
 /**
- * The configuration as the program reads it: complete, checked, frozen, paths absolute. A key `critical_ring_size` of
- * section `sensor` is `config.sensor.criticalRingSizeBytes`: camel case, the unit last.
+ * The configuration as the program reads it: complete, checked, frozen; paths are absolute, except those of flags, which
+ * are as typed. A key `critical_ring_size` of section `sensor` is `config.sensor.criticalRingSizeBytes`: camel case,
+ * the unit last.
  */
 export type AppConfig = {
   readonly [Section in SectionName]: {

@@ -48,7 +48,7 @@ export interface LoadOptions {
   readonly search?: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly flags?: readonly FlagValue[];
-  /** Base of relative paths in flags and environment. */
+  /** Base of relative paths in the environment; a relative `file` is taken from it as well. */
   readonly folder: string;
   /** Whether the effective user is root: then the file's owner and mode matter. */
   readonly isRoot?: boolean;
@@ -133,7 +133,8 @@ class Loader {
       const row = rowsByName.get(key)!;
       const got = row.key.type.read(value);
       if (got instanceof Invalid) this.#report(flag, undefined, got.code, maskFor(row, got), got.hint);
-      else this.#set(row, got, { kind: "flag", name: flag }, this.#options.folder);
+      // Paths stay as typed (the program never changes its folder), and so do the names that results carry.
+      else this.#set(row, got, { kind: "flag", name: flag }, undefined);
     }
   }
 
@@ -276,9 +277,11 @@ class Loader {
     }
   }
 
-  #set(row: Row, value: unknown, origin: Origin, folder: string): void {
+  /** `folder`: what relative paths are taken from; `undefined` leaves them. */
+  #set(row: Row, value: unknown, origin: Origin, folder: string | undefined): void {
     const { type } = row.key;
-    this.#values.set(row.dotted, { row, value: type.resolve ? type.resolve(value, folder) : value, origin });
+    const isResolved = type.resolve !== undefined && folder !== undefined;
+    this.#values.set(row.dotted, { row, value: isResolved ? type.resolve!(value, folder) : value, origin });
   }
 
   #report(
