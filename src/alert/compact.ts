@@ -88,7 +88,7 @@ function processWord({ process, event }: EventInput): string {
   const name = process?.name ?? splitPath(process?.executable ?? image).name ?? "";
   const pid = process?.pid ?? event.fields.ProcessId ?? "";
   if (name === "" && pid === "") return "";
-  return clean(`${shorten(name, 64)}[${pid}]`);
+  return clean(pid === "" ? shorten(name, 64) : `${shorten(name, 64)}[${pid}]`);
 }
 
 function userWord({ process, event }: EventInput): string {

@@ -36,7 +36,8 @@ export function faults(document: Record<string, unknown>): string[] {
       return;
     }
     if (field.normalize.includes("array") !== isInArray) found.push(`${path}: ${isInArray ? "is" : "is not"} an array`);
-    if (!(isRightType[field.type] ?? isText)(value)) found.push(`${path}: not a ${field.type}: ${JSON.stringify(value)}`);
+    if (!(isRightType[field.type] ?? isText)(value))
+      found.push(`${path}: not a ${field.type}: ${JSON.stringify(value)}`);
     if (field.allowed_values !== undefined && !field.allowed_values.some(({ name }) => name === value))
       found.push(`${path}: value ${JSON.stringify(value)} is not allowed`);
   };

@@ -157,7 +157,8 @@ export class AlertEncoder {
       shaper,
     );
     compactDoc(doc);
-    if (!shaper.isMinimal) doc.related = related(doc, input.host ?? (replay === undefined ? this.#host : undefined));
+    if (!shaper.isMinimal)
+      doc.related = related(doc, event.fields, input.host ?? (replay === undefined ? this.#host : undefined));
     const sigil = this.#sigilDoc(input, hit, parts, isoEvent === undefined, shaper);
     return this.#join(
       isoEvent ?? isoCreated ?? "1970-01-01T00:00:00.000Z",
@@ -192,7 +193,7 @@ export class AlertEncoder {
       if (facts !== undefined) doc.process = facts;
       if (shaper.isMinimal) shaper.cut("sigil.ancestors");
       else doc.ancestors = ancestors(process, shaper);
-      const links = integer(process.file?.links, 0);
+      const links = event.kind.startsWith("process_") ? integer(process.file?.links, 0) : undefined;
       if (links !== undefined) doc.file = { links };
     }
     if (isTimeless) doc.time_unknown = true;

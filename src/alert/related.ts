@@ -1,5 +1,6 @@
 // `related.*`: the values that an analyst pivots on, gathered from wherever a document has them.
 
+import type { Fields } from "./event-fields.ts";
 import type { HostContext } from "./model.ts";
 import { address, compactDoc, type Doc } from "./shaper.ts";
 
@@ -7,7 +8,7 @@ import { address, compactDoc, type Doc } from "./shaper.ts";
 const relatedCountMax = 64;
 
 /** `related.{user,hash,ip,hosts}` of a shaped document; `undefined` when there is none. */
-export function related(doc: Doc, host: HostContext | undefined): Doc | undefined {
+export function related(doc: Doc, fields: Fields, host: HostContext | undefined): Doc | undefined {
   const at = (path: string): unknown => {
     let value: unknown = doc;
     for (const name of path.split(".")) {
@@ -22,6 +23,12 @@ export function related(doc: Doc, host: HostContext | undefined): Doc | undefine
       if (typeof value === "string" && value !== "" && found.size < relatedCountMax) found.add(value);
     return found.size === 0 ? undefined : [...found];
   };
+  const users = new Set(gather("user.name", "process.user.name", "process.real_user.name", "process.parent.user.name"));
+  // Accounts of the Security log that ECS's `user` has no place for: who did it and to whom.
+  for (const name of ["SubjectUserName", "TargetUserName"]) {
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    if (value !== undefined && value !== "" && value !== "-") users.add(value.slice(0, 256).toWellFormed());
+  }
   const hosts = new Set(gather("source.domain", "destination.domain", "dns.question.name"));
   for (const name of [host?.name, host?.hostname])
     if (name !== undefined && name !== "") hosts.add(name.slice(0, 256).toWellFormed());
@@ -30,7 +37,7 @@ export function related(doc: Doc, host: HostContext | undefined): Doc | undefine
     `${place}.pe.imphash`,
   ]);
   return compactDoc({
-    user: gather("user.name", "process.user.name", "process.real_user.name", "process.parent.user.name"),
+    user: users.size === 0 ? undefined : [...users],
     hash: gather(...hashes),
     ip: gather("source.ip", "destination.ip", "dns.resolved_ip")?.filter((ip) => address(ip) !== undefined),
     hosts: hosts.size === 0 ? undefined : [...hosts],

@@ -1,0 +1,155 @@
+// What an alert about a live event says beside the event: the process, its parent and ancestors, user, container, the file it
+// runs. Joined from the process table when there is a hit, and only then.
+
+import { exeFlag, type ProcessRecord, processIdentity, processLayout } from "../event/mod.ts";
+import { capabilityNames, decodeExit, type ProcessEvent } from "../normalize/mod.ts";
+import { type BootClock, containerOf, type ProcessCache, type ProcessEntry, systemdUnitOf, type UserNames } from "../state/mod.ts";
+import type { ContainerContext, EventContext, ProcessContext, UserContext } from "./model.ts";
+
+export interface LiveContextSources {
+  readonly processes: ProcessCache;
+  readonly users: UserNames;
+  readonly clock: BootClock;
+  /** As in NormalizeContext: part of every process's identity. */
+  readonly hostId: string;
+}
+
+/** Parents and grandparents that an alert shows. */
+const ancestorsShownMax = 8;
+/** Loose values of audit's "never logged in" and "no session". */
+const unset = 0xffff_ffff;
+
+const definite = <T extends object>(value: T): T => {
+  for (const key in value) if (value[key] === undefined) delete value[key];
+  return value;
+};
+
+/** The process of an entry with its chain of parents. */
+export function processContext(entry: ProcessEntry, sources: LiveContextSources, depth = 0): ProcessContext {
+  const record = entry.program?.record;
+  const parent = depth < ancestorsShownMax ? sources.processes.parentOf(entry) : undefined;
+  const exit = entry.exitStatus === undefined ? undefined : decodeExit(entry.exitStatus);
+  const base = {
+    entityId: processIdentity(sources.hostId, entry.pid, entry.startNs).entityId,
+    pid: entry.pid,
+    startMs: sources.clock.toEpochMs(entry.startNs),
+    endMs: entry.endNs === undefined ? undefined : sources.clock.toEpochMs(entry.endNs),
+    exitCode: exit && exit.signal === 0 ? exit.code : undefined,
+    signal: exit && exit.signal !== 0 ? exit.signalName : undefined,
+    parent: parent === undefined ? unknownParent(entry) : processContext(parent, sources, depth + 1),
+  };
+  return definite(record === undefined ? base : { ...base, ...programContext(entry, record, sources) }) as ProcessContext;
+}
+
+/** The kernel names the parent also when the table does not know it. */
+function unknownParent(entry: ProcessEntry): ProcessContext | undefined {
+  return entry.parentPid === 0 ? undefined : { entityId: "", pid: entry.parentPid };
+}
+
+function programContext(entry: ProcessEntry, record: ProcessRecord, sources: LiveContextSources) {
+  const { program } = entry;
+  const image = program?.image ?? "";
+  const field = (offset: number): number => record.field(offset);
+  const user = (offset: number): UserContext => {
+    const name = sources.users.name(field(processLayout.mntNs), field(offset), entry.pid);
+    return name === undefined ? { id: String(field(offset)) } : { id: String(field(offset)), name };
+  };
+  const loginUid = field(processLayout.loginUid);
+  const ttyMajor = field(processLayout.ttyMajor);
+  const isThread = (field(processLayout.exeFlags) & exeFlag.none) !== 0;
+  const env = Object.fromEntries(
+    record.list("env").map((pair) => {
+      const at = pair.indexOf("=");
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+  return {
+    name: image === "" ? record.comm : image.slice(image.lastIndexOf("/") + 1),
+    executable: image === "" ? undefined : image,
+    commandLine: record.lengthOf("args") === 0 ? undefined : program?.commandLine,
+    args: record.lengthOf("args") === 0 ? undefined : record.list("args"),
+    argsCount: field(processLayout.argc) || undefined,
+    workingDirectory: record.text("cwd") || undefined,
+    interactive: ttyMajor !== 0,
+    user: user(processLayout.euid),
+    realUser: user(processLayout.uid),
+    group: { id: String(field(processLayout.egid)) },
+    loginUserId: loginUid === unset ? undefined : String(loginUid),
+    sessionId: field(processLayout.session) || undefined,
+    tty: ttyMajor === 0 ? undefined : { major: ttyMajor, minor: field(processLayout.ttyMinor) },
+    capabilities: capabilityNames(record.capEffective),
+    env: Object.keys(env).length === 0 ? undefined : env,
+    file: isThread ? undefined : fileContext(record, image),
+    container: containerOf(record.text("cgroup")),
+  };
+}
+
+function fileContext(record: ProcessRecord, path: string) {
+  return {
+    path,
+    inode: String(record.exeInode),
+    device: `${record.field(processLayout.exeMajor)}:${record.field(processLayout.exeMinor)}`,
+    mode: (record.field(processLayout.exeMode) & 0o7777).toString(8).padStart(4, "0"),
+    uid: String(record.field(processLayout.exeUid)),
+    gid: String(record.field(processLayout.exeGid)),
+    ctimeMs: record.exeCtimeMs,
+    mtimeMs: record.exeMtimeMs,
+    size: record.exeSize,
+    links: record.field(processLayout.exeLinks),
+  };
+}
+
+/** Sections whose cut shows under another name in `sigil.truncated`. */
+const cutNames = { exe: "Image", cwd: "CurrentDirectory", filename: "ImageTyped", args: "CommandLine", cgroup: "CgroupPath" } as const;
+
+/** The event of a live process record, taken out of the object that the next event will use. */
+export function liveEventContext(event: ProcessEvent): EventContext {
+  const record = event.program?.record;
+  const truncated: string[] = [];
+  if (record !== undefined)
+    for (const [section, name] of Object.entries(cutNames))
+      if (record.isCut(section as keyof typeof cutNames)) truncated.push(name);
+  const container: ContainerContext | undefined = record && containerOf(record.text("cgroup"));
+  const base: EventContext = {
+    kind: event.kind,
+    timeMs: event.timeMs,
+    provider: "ebpf",
+    code: event.kind === "process_start" ? "1" : "5",
+    fields: event.snapshot(),
+    truncated,
+    sequence: event.sequence,
+    ...(record === undefined ? {} : { extra: { process: kernelFacts(record) } }),
+  };
+  return container === undefined ? base : { ...base, container };
+}
+
+/** What the kernel says about the process and ECS has no place for: `sigil.process`. */
+function kernelFacts(record: ProcessRecord): Record<string, unknown> {
+  const field = (offset: number): number => record.field(offset);
+  const flags = field(processLayout.exeFlags);
+  const auditSession = field(processLayout.auditSession);
+  return definite({
+    namespaces: {
+      mnt: field(processLayout.mntNs),
+      pid: field(processLayout.pidNs),
+      net: field(processLayout.netNs),
+      user: field(processLayout.userNs),
+      uts: field(processLayout.utsNs),
+      ipc: field(processLayout.ipcNs),
+      cgroup: field(processLayout.cgroupNs),
+    },
+    ns_pid: field(processLayout.nsPid),
+    memfd: (flags & exeFlag.memfd) !== 0,
+    deleted: (flags & exeFlag.deleted) !== 0,
+    overlay_upper: (flags & exeFlag.overlayUpper) !== 0,
+    script: (flags & exeFlag.script) !== 0,
+    secure_exec: (flags & exeFlag.secure) !== 0,
+    typed_path: record.text("filename") || undefined,
+    interpreter: record.text("interp") || undefined,
+    cgroup: record.text("cgroup") || undefined,
+    cgroup_id: String(record.cgroupId),
+    systemd_unit: systemdUnitOf(record.text("cgroup")),
+    audit_session: auditSession === unset ? undefined : auditSession,
+    args_bytes: field(processLayout.argsBytes),
+  });
+}
