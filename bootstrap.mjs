@@ -126,8 +126,9 @@ function installModules() {
 /** Where stdout of a step that is not the command itself goes. */
 const chatter = ["ignore", 2, 2];
 
-/** Becomes the given program as far as Node.js can: same standard streams, signals passed on, same end. */
+/** Becomes the given program: in earnest where Node.js can, otherwise with the same streams, signals passed on, and the same end. */
 function become(command, args) {
+  if (typeof process.execve === "function") process.execve(command, [command, ...args], process.env);
   const child = spawn(command, args, { stdio: "inherit", env: process.env });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"];
   for (const signal of signals) {

@@ -115,6 +115,8 @@ async function okChecks(): Promise<Outcome[]> {
     await check("types", ["node", tsc, "-p", "."]),
     await check("lint and format", [biome, "check", "--error-on-warnings", "--colors=off", "."]),
     await checkGenerated(),
+    // After the check of generated files, because it would write those of the native side; before the tests that load the shim.
+    await check("native side", [bun, "build.ts", "--native-only"]),
   ];
   const tidy = filesBelow("test", (path) => /^test\/[^/]+\.test\.ts$/.test(path));
   const unit = ["src", "native"].filter((folder) => filesBelow(folder, (path) => path.endsWith(".test.ts")).length > 0);

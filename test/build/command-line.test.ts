@@ -1,8 +1,12 @@
 // What `npm run build` and its neighbours say to wrong orders, and that their chatter never gets on stdout.
 
 import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../native/build-steps.ts";
+import packageJson from "../../package.json" with { type: "json" };
+import { describeWhere, needsProgram, needsRoot } from "../needs.ts";
 import { skippedNames } from "../run.ts";
 
 function start(command: readonly string[]): { code: number | null; out: string; err: string } {
@@ -45,7 +49,13 @@ test("npm start gives the agent its arguments, stdout and exit code, and adds no
   const through = start(["npm", "start", "--", "version"]);
   expect(through.out).toBe(direct.out);
   expect(through.code).toBe(0);
-  expect(start(["npm", "start", "--", "no-such-command"]).code).toBe(start([join(root, "dist/agent"), "no-such-command"]).code);
+  expect(start(["npm", "start", "--", "no-such-command"]).code).toBe(
+    start([join(root, "dist/agent"), "no-such-command"]).code,
+  );
+});
+
+test("every npm script takes the place of its shell, which would otherwise swallow signals", () => {
+  for (const script of Object.values(packageJson.scripts)) expect(script).toStartWith("exec node bootstrap.mjs ");
 });
 
 test("skipped tests are listed with their file, whatever their name", () => {
@@ -56,4 +66,25 @@ test("skipped tests are listed with their file, whatever their name", () => {
     "</testcase>",
   ].join("\n");
   expect(skippedNames(xml)).toEqual(["b.test.ts: a <b> & c (cannot run here: needs root)"]);
+});
+
+describeWhere("an ordinary user", [needsRoot(), needsProgram("setpriv"), needsProgram("apt-get")], () => {
+  test("is told the one step that needs root, with exit code 77, before anything is done", () => {
+    // A machine without a toolchain, as far as the search path shows.
+    const programs = mkdtempSync(join(tmpdir(), "sigil-path-"));
+    try {
+      for (const name of ["node", "apt-get"]) symlinkSync(Bun.which(name) as string, join(programs, name));
+      Bun.spawnSync(["chmod", "755", programs]);
+      const order = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", `PATH=${programs}`];
+      const { code, out, err } = start([...order, join(programs, "node"), join(root, "bootstrap.mjs"), "start"]);
+      expect(err).toContain(
+        "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends clang-16 llvm-16 gcc",
+      );
+      expect(err).not.toContain("installing");
+      expect(out).toBe("");
+      expect(code).toBe(77);
+    } finally {
+      rmSync(programs, { recursive: true, force: true });
+    }
+  });
 });

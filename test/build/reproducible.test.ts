@@ -5,8 +5,8 @@ import { afterAll, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { root, run, sha256File } from "../../native/build-steps.ts";
 import { sources } from "../../native/build-sources.ts";
+import { root, run, sha256File } from "../../native/build-steps.ts";
 
 const copy = join(mkdtempSync(join(tmpdir(), "sigil-again-")), "a different folder");
 afterAll(() => rmSync(dirname(copy), { recursive: true, force: true }));
@@ -26,7 +26,8 @@ test("two builds of one tree in different folders give the same bytes", async ()
   }
   symlinkSync(join(root, "node_modules/@oven"), join(copy, "node_modules/@oven"));
   mkdirSync(join(copy, "build/sources"), { recursive: true });
-  for (const source of sources) cpSync(join(root, "build/sources", source.file), join(copy, "build/sources", source.file));
+  for (const source of sources)
+    cpSync(join(root, "build/sources", source.file), join(copy, "build/sources", source.file));
   // The commit is part of the executable: the copy gets the same repository and index, so it has the same name.
   const gitFolder = (await run(["git", "rev-parse", "--absolute-git-dir"])).trim();
   const env = { GIT_DIR: gitFolder, GIT_WORK_TREE: root };
