@@ -107,11 +107,12 @@ function utf16(head: Buffer): "utf-16le" | "utf-16be" | undefined {
   return undefined;
 }
 
-/** The first `count` bytes (fewer when there are none), and all chunks, those of the head joined into the first. */
+/** The first `count` bytes (fewer when there are none), and all chunks, those of the head joined into the first. Whoever does not
+ * read `rest` to its end calls `close`. */
 export async function take(
   chunks: AsyncIterable<Buffer>,
   count: number,
-): Promise<{ readonly head: Buffer; readonly rest: AsyncIterable<Buffer> }> {
+): Promise<{ readonly head: Buffer; readonly rest: AsyncIterable<Buffer>; readonly close: () => Promise<void> }> {
   const iterator = chunks[Symbol.asyncIterator]();
   const first: Buffer[] = [];
   let size = 0;
@@ -125,6 +126,9 @@ export async function take(
   const head = first.length === 1 ? (first[0] ?? Buffer.alloc(0)) : Buffer.concat(first);
   return {
     head,
+    close: async () => {
+      await iterator.return?.();
+    },
     rest: (async function* () {
       try {
         if (head.length > 0) yield head;

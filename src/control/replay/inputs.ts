@@ -1,7 +1,7 @@
 // The inputs of a replay: the paths of the command line, directories walked in sorted order, the same on every machine.
 
 import { lstatSync, readdirSync, statSync } from "node:fs";
-import { directoryDepthMax, filesMax } from "./limits.ts";
+import { directoryDepthMax, filesMax, skippedNamedMax } from "./limits.ts";
 
 export interface InputFile {
   /** As given; below a directory, the directory as given with the rest after `/`. */
@@ -12,8 +12,9 @@ export interface InputFile {
 
 export interface Inputs {
   readonly files: readonly InputFile[];
-  /** What was left out, and why: one line each. */
-  readonly skipped: readonly string[];
+  /** Recordings below a directory that were left out, and why; the first {@link skippedNamedMax} by name. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly skippedCount: number;
   /** Paths that do not exist or cannot be looked into. */
   readonly failed: readonly { readonly path: string; readonly code: string }[];
 }
@@ -25,10 +26,12 @@ const notYet = /\.(?:evtx|etl|zip|zst|tar|tgz)$/i;
 
 export function findInputs(paths: readonly string[]): Inputs {
   const files: InputFile[] = [];
-  const skipped: string[] = [];
+  const skipped: { path: string; reason: string }[] = [];
   const failed: { path: string; code: string }[] = [];
-  const skip = (line: string): void => {
-    if (skipped.length < 100) skipped.push(line);
+  let skippedCount = 0;
+  const skip = (path: string, reason: string): void => {
+    skippedCount++;
+    if (skipped.length < skippedNamedMax) skipped.push({ path, reason });
   };
   const walk = (directory: string, depth: number): void => {
     let names: string[];
@@ -44,7 +47,7 @@ export function findInputs(paths: readonly string[]): Inputs {
       if (name.startsWith(".")) continue;
       const stat = lstatSync(path, { throwIfNoEntry: false });
       if (stat?.isDirectory() === true) {
-        if (depth >= directoryDepthMax) skip(`${path}: directories are nested deeper than ${directoryDepthMax}`);
+        if (depth >= directoryDepthMax) skip(path, `directories are nested deeper than ${directoryDepthMax}`);
         else walk(path, depth + 1);
         continue;
       }
@@ -52,9 +55,9 @@ export function findInputs(paths: readonly string[]): Inputs {
         stat?.isFile() === true ||
         (stat?.isSymbolicLink() === true && statSync(path, { throwIfNoEntry: false })?.isFile() === true);
       if (!isFile) continue;
-      if (notYet.test(name)) skip(`${path}: this version does not read this format`);
+      if (notYet.test(name)) skip(path, "this version does not read its format");
       else if (!recordings.test(name)) continue;
-      else if (files.length >= filesMax) skip(`${path}: more than ${filesMax} files`);
+      else if (files.length >= filesMax) skip(path, `more than ${filesMax} files`);
       else files.push({ path, named: false });
     }
   };
@@ -70,7 +73,7 @@ export function findInputs(paths: readonly string[]): Inputs {
       failed.push({ path, code: errorCode(error) });
     }
   }
-  return { files, skipped, failed };
+  return { files, skipped, skippedCount, failed };
 }
 
 export const errorCode = (error: unknown): string =>

@@ -20,6 +20,9 @@ export const probeBytes = 256 * 1024;
 /** Malformed records that the log names, per input; all are counted. */
 export const malformedLoggedMax = 5;
 
+/** Files below directories that the log names as left out; all are counted. */
+export const skippedNamedMax = 5;
+
 /** Files of a directory tree. */
 export const filesMax = 100_000;
 

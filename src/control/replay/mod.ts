@@ -1,2 +1,3 @@
 /** The door of `control/replay`: recordings through the detectors. */
-export { type InputKind, inputKinds, type ReplayLog, type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
+export { type ReplayCommand, replay } from "./command.ts";
+export { type InputKind, inputKinds, type ReplayOptions, type ReplayResult, replayEvents } from "./replay.ts";

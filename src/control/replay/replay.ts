@@ -1,11 +1,12 @@
 // `agent replay`: recorded events through the detectors that the agent uses live. All inputs are read first (their digest is
 // part of every alert's id, and their records must be sorted by time), then the events are evaluated in order.
 
-import { type AlertInput, reachesLevel } from "../../alert/mod.ts";
-import type { Detector, Hit, Level } from "../../detect/detector.ts";
+import type { AlertInput } from "../../alert/mod.ts";
+import type { Hit } from "../../detect/detector.ts";
+import type { EventHandler } from "../../detect/router.ts";
 import type { FieldTable } from "../../event/mod.ts";
-import { JsonNormalizer } from "../../normalize/mod.ts";
-import { printable } from "../../std/mod.ts";
+import { JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
+import type { Log } from "../log/mod.ts";
 import { openBytes, take } from "./bytes.ts";
 import { eventContext, Hosts } from "./context.ts";
 import { detectFormat, type Format } from "./format.ts";
@@ -17,44 +18,38 @@ import { LineSplitter, type OnRecord, ValueSplitter } from "./records.ts";
 export const inputKinds = ["auto", "ndjson", "json"] as const;
 export type InputKind = (typeof inputKinds)[number];
 
-export interface ReplayLog {
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
-}
-
 export interface ReplayOptions {
   /** Files, directories, or `-` for standard input; in this order. */
   readonly paths: readonly string[];
   readonly input: InputKind;
   /** Each input is a stream of its own, with detectors of its own, in the order of inputs. */
   readonly perFile: boolean;
-  /** Alerts of lower levels are left out. */
-  readonly minLevel?: Level;
   /** Milliseconds since the epoch: only events at or after `sinceMs` and before `untilMs`. */
-  readonly sinceMs?: number;
-  readonly untilMs?: number;
+  readonly sinceMs?: number | undefined;
+  readonly untilMs?: number | undefined;
   readonly failOnAlert: boolean;
   /** The table that the rules were compiled against. */
   readonly fields: FieldTable;
-  /** Makes the detectors, with no state from earlier events; once, or once for each input when they are kept apart. */
-  readonly makeDetector: () => Detector;
-  /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. */
-  readonly emit: (alert: AlertInput) => void | Promise<void>;
-  readonly log: ReplayLog;
+  /**
+   * Makes the detectors, with no state from earlier events, that call `emit` while they handle an event; once, or once for
+   * each input when they are kept apart.
+   */
+  readonly makeHandler: (emit: (event: RecordedEvent, hit: Hit) => void) => EventHandler<RecordedEvent>;
+  /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. `false` stops the replay. */
+  readonly emit: (alert: AlertInput) => boolean | Promise<boolean>;
+  readonly log: Log;
   readonly stdin?: NodeJS.ReadableStream;
   /** Bytes and records that are sorted in memory; for tests. */
   readonly sortMemory?: { readonly maxBytes: number; readonly maxRecords: number };
 }
 
-/** What `--summary` prints, and the exit status. */
+/** What was done, and the exit status. */
 export interface ReplayResult {
   readonly summary: {
     readonly files: number;
     readonly events: number;
     readonly malformed: number;
     readonly alerts: number;
-    readonly rules: number;
     readonly seconds: number;
     readonly events_per_second: number;
   };
@@ -69,7 +64,7 @@ interface ReadInput {
 }
 
 /** Replays the inputs. Rejects only for faults outside of them: of the output, of the temporary directory, of a detector. */
-export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+export async function replayEvents(options: ReplayOptions): Promise<ReplayResult> {
   return await new Replay(options).run();
 }
 
@@ -82,7 +77,7 @@ class Replay {
   #events = 0;
   #malformed = 0;
   #alerts = 0;
-  #rules = 0;
+  #isStopped = false;
   #isPartial = false;
   #isUsage = false;
 
@@ -93,30 +88,29 @@ class Replay {
 
   async run(): Promise<ReplayResult> {
     const { paths, perFile, log } = this.#options;
-    const { files, skipped, failed } = findInputs(paths);
+    const { files, skipped, skippedCount, failed } = findInputs(paths);
     for (const { path, code } of failed) {
-      log.error(`Cannot read ${printable(path)}: ${reasonOf(code)}`);
+      log.error("input cannot be read", { path, reason: reasonOf(code) });
       if (code === "ENOENT") this.#isUsage = true;
       else this.#isPartial = true;
     }
-    for (const line of skipped) log.warn(`Skipped ${printable(line)}`);
-    if (files.length === 0 && failed.length === 0) log.warn("No recording found below the given paths");
+    for (const { path, reason } of skipped) log.warn("input skipped", { path, reason });
+    if (skippedCount > skipped.length) log.warn("inputs skipped", { count: skippedCount });
+    if (files.length === 0 && failed.length === 0) log.warn("no recording found below the given paths");
     // A path that was mistyped would otherwise look like a recording without a finding.
     if (!this.#isUsage) {
-      if (perFile) for (const file of files) await this.#stream([file]);
-      else await this.#stream(files);
+      const streams = perFile ? files.map((file) => [file]) : [files];
+      for (const stream of streams) if (!this.#isStopped) await this.#stream(stream);
     }
     return this.#result(files.length);
   }
 
   async #stream(files: readonly InputFile[]): Promise<void> {
     const { sortMemory } = this.#options;
-    const detector = this.#options.makeDetector();
-    this.#rules = detector.active;
     const sorter = new TimeSorter(this.#normalizer, sortMemory?.maxBytes, sortMemory?.maxRecords);
     try {
       for (const file of files) await this.#read(file, sorter);
-      await this.#evaluate(sorter, detector);
+      await this.#evaluate(sorter);
     } finally {
       sorter.close();
     }
@@ -128,18 +122,17 @@ class Replay {
     const input: ReadInput = { path: file.path, digest: "" };
     const index = this.#inputs.push(input) - 1;
     const source = openBytes(file.path, stdin ?? process.stdin);
-    const shown = printable(file.path);
+    const { path } = file;
     try {
-      const { head, rest } = await take(source.chunks, probeBytes);
+      const { head, rest, close } = await take(source.chunks, probeBytes);
       const format = this.#format(head, file);
       if (format === undefined) {
-        // What is left is not read: nothing of this input gets an id.
-        await rest[Symbol.asyncIterator]().return?.();
+        await close();
         return;
       }
       const reader = new RecordReader(this.#normalizer, sorter, index, (line, problem) => {
         if (reader.malformed <= malformedLoggedMax)
-          log.warn(`Skipped a malformed record: ${shown}:${line}: ${problem}`);
+          log.warn("malformed record skipped", { path, line, reason: problem });
       });
       const splitter = format === "ndjson" ? new LineSplitter(reader.onRecord) : new ValueSplitter(reader.onRecord);
       try {
@@ -148,17 +141,18 @@ class Replay {
       } catch (error) {
         if (!isInputError(error)) throw error;
         splitter.end();
-        log.error(`Cannot read ${shown} to its end: ${reasonOf(errorCode(error))}`);
+        log.error("input cannot be read to its end", { path, reason: reasonOf(errorCode(error)) });
         this.#isPartial = true;
       }
       this.#malformed += reader.malformed;
-      if (reader.malformed > malformedLoggedMax) log.warn(`Skipped ${reader.malformed} malformed records of ${shown}`);
+      if (reader.malformed > malformedLoggedMax)
+        log.warn("malformed records skipped", { path, count: reader.malformed });
       if (reader.undated > 0)
-        log.warn(`${reader.undated} records of ${shown} have no time and follow the record before them`);
+        log.warn("records without a time follow the record before them", { path, count: reader.undated });
       input.digest = source.digest();
     } catch (error) {
       if (!isInputError(error)) throw error;
-      log.error(`Cannot read ${shown}: ${reasonOf(errorCode(error))}`);
+      log.error("input cannot be read", { path, reason: reasonOf(errorCode(error)) });
       this.#isPartial = true;
     }
   }
@@ -168,40 +162,38 @@ class Replay {
     if (input !== "auto") return input;
     const found = detectFormat(head);
     if ("format" in found) return found.format;
-    const message = `${printable(file.path)} is ${found.unsupported}; this version reads NDJSON and JSON (also gzipped)`;
+    const reason = `this version does not read ${found.unsupported}; it reads NDJSON and JSON, also gzipped`;
     if (file.named) {
-      log.error(`Cannot read it: ${message}`);
+      log.error("input cannot be read", { path: file.path, reason });
       this.#isUsage = true;
-    } else log.warn(`Skipped: ${message}`);
+    } else log.warn("input skipped", { path: file.path, reason });
     return undefined;
   }
 
-  async #evaluate(sorter: TimeSorter, detector: Detector): Promise<void> {
-    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY, minLevel, emit } = this.#options;
+  async #evaluate(sorter: TimeSorter): Promise<void> {
+    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY, makeHandler, emit } = this.#options;
     const hits: Hit[] = [];
-    const keep = (hit: Hit): void => {
+    const handler = makeHandler((_, hit) => {
       hits.push(hit);
-    };
+    });
     for (const { event, input, sequence } of sorter.drain()) {
       if (event.timeMs < sinceMs || event.timeMs >= untilMs) continue;
       this.#events++;
-      detector.match(event, keep);
+      handler.handle(event);
       if (hits.length === 0) continue;
       const from = this.#inputs[input];
       if (from === undefined) throw new Error(`Cannot find input ${input}`);
       const context = eventContext(event);
       const host = this.#hosts.of(event);
       const { recordId } = event.origin;
+      const origin = { path: from.path, sequence, digest: from.digest, ...(recordId === "" ? {} : { recordId }) };
       for (const hit of hits) {
-        if (minLevel !== undefined && !reachesLevel(hit.rule.level, minLevel)) continue;
         this.#alerts++;
-        const done = emit({
-          hit,
-          event: context,
-          ...(host === undefined ? {} : { host }),
-          replay: { path: from.path, sequence, digest: from.digest, ...(recordId === "" ? {} : { recordId }) },
-        });
-        if (done !== undefined) await done;
+        const wanted = emit({ hit, event: context, ...(host === undefined ? {} : { host }), replay: origin });
+        if ((typeof wanted === "boolean" ? wanted : await wanted) === false) {
+          this.#isStopped = true;
+          return;
+        }
       }
       hits.length = 0;
     }
@@ -214,7 +206,6 @@ class Replay {
       events: this.#events,
       malformed: this.#malformed,
       alerts: this.#alerts,
-      rules: this.#rules,
       seconds: Math.round(seconds * 1000) / 1000,
       events_per_second: seconds > 0 ? Math.round(this.#events / seconds) : 0,
     };

@@ -1,0 +1,105 @@
+// The command `agent replay` between the command line and the replay itself: rules, engine, log and output from the
+// configuration. Nothing of this machine gets into the output.
+
+import { AlertEncoder } from "../../alert/mod.ts";
+import { buildInfo } from "../../build-info.gen.ts";
+import { Engine } from "../../detect/sigma/mod.ts";
+import { SigmaDetectionHandler } from "../../detect/sigma-handler.ts";
+import { DetectorStore } from "../../detect/store.ts";
+import { FieldTable, replayCatalogue } from "../../event/mod.ts";
+import type { RecordedEvent } from "../../normalize/mod.ts";
+import { AlertSink, SinkError } from "../../sink/mod.ts";
+import type { AppConfig } from "../config/mod.ts";
+import { type Log, openLog } from "../log/mod.ts";
+import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
+import { type InputKind, replayEvents } from "./replay.ts";
+
+export interface ReplayCommand {
+  readonly paths: readonly string[];
+  readonly input: InputKind;
+  /** File that alerts are appended to, or `-` for stdout. */
+  readonly output: string;
+  /** One JSON line on stderr at the end. */
+  readonly summary: boolean;
+  readonly perFile: boolean;
+  readonly sinceMs: number | undefined;
+  readonly untilMs: number | undefined;
+  readonly failOnAlert: boolean;
+  readonly config: AppConfig;
+}
+
+/** Diagnostics of rules that the log shows one by one; `rules validate` shows all. */
+const diagnosticsLoggedMax = 10;
+
+/** How long the last alerts may take to leave after the last event. A reader that is alive but slow is waited for before that. */
+const closeTimeoutMs = 30_000;
+
+/** Does the command and gives its exit status. Rejects for faults that are not the input's. */
+export async function replay(command: ReplayCommand): Promise<0 | 1 | 2 | 64 | 78> {
+  const { config } = command;
+  const log = openLog({ level: config.logging.level, format: config.logging.format, file: config.logging.file });
+  try {
+    return await run(command, log.child("replay"));
+  } finally {
+    await log.close();
+  }
+}
+
+async function run(command: ReplayCommand, log: Log): Promise<0 | 1 | 2 | 64 | 78> {
+  const { config, output } = command;
+  const rules = await loadSigmaRules(config.sigma);
+  if (!sayRules(rules, log)) return 78;
+  const fields = new FieldTable();
+  const { route, fieldReason } = replayCatalogue;
+  const engine = new Engine(config.sigma.enabled ? rules.rules : [], { slots: fields, route, fieldReason });
+  const store = new DetectorStore({ sigma: engine, digest: rules.files.digest });
+  for (const { id, title, reason } of engine.inert) log.debug("rule is inert", { id, title, reason });
+  log.info("rules loaded", { active: engine.active, inert: engine.inert.length });
+
+  let sink: AlertSink;
+  try {
+    const { minLevel, queueSizeBytes } = config.alerts;
+    sink = new AlertSink({
+      outputs: [{ path: output, format: "ndjson", minLevel, onFailure: "close", queueSizeMaxBytes: queueSizeBytes }],
+    });
+  } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
+    log.error("output cannot be opened", { reason: error.message });
+    return 64;
+  }
+  const encoder = new AlertEncoder({
+    agent: { type: "sigil", version: buildInfo.version },
+    namespace: config.alerts.namespace,
+  });
+  const { summary, exitCode } = await replayEvents({
+    ...command,
+    fields,
+    log,
+    makeHandler: (emit) => new SigmaDetectionHandler<RecordedEvent>(store, fields, emit),
+    emit: (alert) => (sink.write(encoder.alert(alert)) ? sink.isOpen : sink.drain().then(() => sink.isOpen)),
+  });
+  const [stats] = await sink.close(closeTimeoutMs);
+  if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
+  if (command.summary) {
+    const { files, events, malformed, alerts, seconds, events_per_second } = summary;
+    const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
+    process.stderr.write(`${JSON.stringify(line)}\n`);
+  }
+  if (stats === undefined || stats.failed + stats.dropped === 0) return exitCode;
+  // A reader that has seen enough went away; a file that cannot be written is a fault.
+  if (output === "-") return 0;
+  log.error("alerts could not be written", { path: output, lost: stats.failed + stats.dropped });
+  return 2;
+}
+
+/** Logs what is wrong with the rules; false when nothing is left to replay with. */
+function sayRules(rules: SigmaRules, log: Log): boolean {
+  const errors = rules.diagnostics.filter(({ severity }) => severity === "error");
+  for (const { file, line, column, message, hint } of errors.slice(0, diagnosticsLoggedMax)) {
+    log.warn("rule rejected", { file, line, column, reason: message, hint });
+  }
+  if (errors.length > diagnosticsLoggedMax) log.warn("rules rejected", { count: errors.length });
+  if (rules.rules.length > 0 || errors.length === 0) return true;
+  log.error("no rule could be loaded");
+  return false;
+}
