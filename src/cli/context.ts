@@ -2,7 +2,6 @@
 
 import { basename } from "node:path";
 import { isatty } from "node:tty";
-import { rows } from "../control/config/keys.ts";
 import {
   type AppConfig,
   type FlagValue,
@@ -10,6 +9,7 @@ import {
   type KeyName,
   type LoadedConfig,
   loadConfig,
+  secretKeyNames,
 } from "../control/config/mod.ts";
 import { commands } from "./commands.ts";
 import { formatDiagnostics } from "./diagnostics.ts";
@@ -62,11 +62,9 @@ export function requireConfig(args: WithConfig): AppConfig | ExitCode {
 
 export function sayDiagnostics(loaded: LoadedConfig): void {
   const { diagnostics, diagnosticsOmitted, sources } = loaded;
-  const hides = (line: string) => secretNames.some((name) => line.includes(name));
+  const hides = (line: string) => secretKeyNames.some((name) => line.includes(name));
   writeErr(formatDiagnostics(diagnostics, diagnosticsOmitted, { color: usesColor(2), sources, hides }));
 }
-
-const secretNames = rows.filter((row) => row.key.secret).map((row) => row.name);
 
 /** Flags of the table that set configuration keys, as typed. */
 function flagValues(args: WithConfig): FlagValue[] {

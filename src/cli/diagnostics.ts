@@ -1,6 +1,6 @@
 // Diagnostics as people read them: file:line:column, the line itself, a caret, a hint.
 
-import { diagnosticLineLengthMax } from "../control/config/limits.ts";
+import { diagnosticLineLengthMax } from "../control/config/mod.ts";
 import { type Diagnostic, printable } from "../std/mod.ts";
 
 export interface DiagnosticStyle {

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { embeddedRulesFile } from "../control/rules/embed.ts";
+import { embeddedRulesFile } from "../control/rules/mod.ts";
 import { generatedFiles } from "./generated.ts";
 
 const root = join(import.meta.dir, "..", "..");

@@ -1,8 +1,7 @@
 // `agent rules validate`.
 
 import { parseSigmaFiles, readRuleFiles } from "../control/rules/mod.ts";
-import type { InertRule } from "../detect/detector.ts";
-import { Engine, type RuleIr } from "../detect/sigma/mod.ts";
+import { Engine, type InertRule, type RuleIr } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform } from "../event/mod.ts";
 import { printable } from "../std/mod.ts";
 import type { CommandArgs } from "./commands.ts";

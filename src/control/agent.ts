@@ -1,7 +1,7 @@
 // The seam between `agent run` and the agent. The command line has done its part when it calls `startAgent`: flags and
 // configuration are resolved and checked.
 
-import { ExitCode } from "../cli/exit-code.ts";
+import { ExitCode } from "../cli/mod.ts";
 import type { AppConfig, LoadedConfig } from "./config/mod.ts";
 
 export interface AgentOptions {

@@ -219,3 +219,6 @@ export const rows: readonly Row[] = (Object.keys(sections) as SectionName[]).fla
 );
 
 export const rowsByName: ReadonlyMap<string, Row> = new Map(rows.map((row) => [row.dotted, row]));
+
+/** Names (without section) of keys whose values must not be seen. */
+export const secretKeyNames: readonly string[] = rows.filter((row) => row.key.secret).map((row) => row.name);

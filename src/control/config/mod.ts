@@ -8,7 +8,9 @@ export {
   logLevels,
   ruleStatuses,
   type SectionName,
+  secretKeyNames,
 } from "./keys.ts";
+export { diagnosticLineLengthMax, diagnosticsMax } from "./limits.ts";
 export {
   defaultConfig,
   type FlagValue,

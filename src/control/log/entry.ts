@@ -86,7 +86,15 @@ export function jsonLine(entry: LogEntry): string {
     length += added;
     fields[name] = value;
   }
-  return printable(JSON.stringify(omitted === 0 ? { ...head, ...fields } : { ...head, ...fields, omitted }));
+  return jsonText(omitted === 0 ? { ...head, ...fields } : { ...head, ...fields, omitted });
+}
+
+/** JSON that cannot drive a terminal either: what `JSON.stringify` leaves as it is becomes an escape that JSON knows. */
+function jsonText(value: object): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function shownFields(entry: LogEntry): Record<string, string | number | boolean> {

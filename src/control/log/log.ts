@@ -37,8 +37,6 @@ export interface RootLog extends Log {
   reopen(): void;
   /** Says what was suppressed and waits, for a bounded time, until all is written. */
   close(): Promise<void>;
-  /** The same without waiting for the event loop, before the program falls. */
-  closeSync(): void;
   /** Lines that no reader got, over all outputs. */
   readonly lost: number;
 }
@@ -177,11 +175,6 @@ class MainLog extends PartLog implements RootLog {
   async close(): Promise<void> {
     this.#tellSuppressed(true);
     await Promise.all(this.#writers.map((writer) => writer.flush(logCloseTimeoutMs)));
-  }
-
-  closeSync(): void {
-    this.#tellSuppressed(true);
-    for (const writer of this.#writers) writer.flushSync();
   }
 
   get lost(): number {

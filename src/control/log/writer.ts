@@ -1,53 +1,66 @@
-// Writes lines to one file descriptor without ever holding up the program: one write at a time on the thread pool, a
-// bounded queue before it, and a count of what did not fit. A descriptor that is closed makes it silent, nothing more.
+// Writes lines to one file descriptor without ever holding up the program: what a pipe or a terminal does not take at once
+// waits in a bounded queue, and what does not fit is counted. A descriptor that is closed makes it silent, nothing more.
+//
+// The descriptor we are given is shared with others (a shell, our own stdout after `2>&1`), so it is not switched to
+// non-blocking: pipes and terminals are opened a second time through /proc/self/fd. What cannot be opened again (a socket,
+// a platform without /proc) is written on the thread pool, one write at a time.
 
-import { closeSync, openSync, write, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { logQueueSizeMaxBytes } from "../config/limits.ts";
 
 export interface LineWriter {
   /** Takes a line without its line break. Never throws, never blocks. */
   write(line: string): void;
-  /** Opens the file anew, after it was moved away. Lines that wait go to the new file. No effect without a path. */
+  /** Opens the file anew, after it was moved away. No effect without a path. */
   reopen(): void;
-  /** Resolves when everything taken so far was written, was lost, or `timeoutMs` are over; what remains is lost. */
+  /** Resolves when everything taken so far was written or lost, at the latest after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>;
-  /** Writes what waits, blocking for as long as the descriptor does: for the last words of a program that is falling. */
-  flushSync(): void;
+  /** Lines that no reader got. */
   readonly lost: number;
 }
 
-/** Who may call for the path of a log file: read and written by its owner only. */
+/** Mode of a log file: it names users, paths and commands. */
 const fileMode = 0o600;
+/** Pause before a full pipe is tried again. */
+const retryMs = 20;
 
-/** For an open descriptor such as 2. */
+/** For an open descriptor such as 2, which is never closed. */
 export function descriptorWriter(fd: number): LineWriter {
-  return new QueuedWriter(fd, undefined);
+  return new QueuedWriter(undefined, fd);
 }
 
 /** Appends to a file, created when it is missing. Throws what the system says when it cannot be opened. */
 export function fileWriter(path: string): LineWriter {
-  return new QueuedWriter(openSync(path, "a", fileMode), path);
+  return new QueuedWriter(path, openSync(path, "a", fileMode));
 }
 
 class QueuedWriter implements LineWriter {
-  #fd: number;
   readonly #path: string | undefined;
+  #fd: number;
+  /** Whether a write returns at once: non-blocking, or a regular file. */
+  #isPrompt: boolean;
   #lines: Buffer[] = [];
   #waitingBytes = 0;
-  /** The batch that a write is under way for, from `#batchAt` on. */
+  /** What is being written, from `#batchAt` on. */
   #batch: Buffer | undefined;
   #batchAt = 0;
+  #batchCount = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** A write on the thread pool that has not ended; its descriptor must stay open. */
+  #isWriting = false;
+  #isReopening = false;
   #isClosed = false;
-  /** A descriptor to close once the write under way has ended. */
-  #retired: number | undefined;
   #lost = 0;
-  /** Lost lines that the stream itself was not told of yet. */
+  /** Lost lines that the stream itself was not told of yet, and those that a line on its way tells of. */
   #untold = 0;
+  #telling = 0;
   #idle: (() => void)[] = [];
 
-  constructor(fd: number, path: string | undefined) {
-    this.#fd = fd;
+  constructor(path: string | undefined, fd: number) {
     this.#path = path;
+    const target = path === undefined ? promptDescriptor(fd) : { fd, isPrompt: true };
+    this.#fd = target.fd;
+    this.#isPrompt = target.isPrompt;
   }
 
   get lost(): number {
@@ -59,39 +72,42 @@ class QueuedWriter implements LineWriter {
       this.#lost++;
       return;
     }
-    const bytes = Buffer.from(`${line}\n`);
+    const notice = this.#untold === 0 ? "" : `(${this.#untold} log lines lost here)\n`;
+    const bytes = Buffer.from(`${notice}${line}\n`);
     if (this.#waitingBytes + bytes.length > logQueueSizeMaxBytes) {
       this.#lost++;
       this.#untold++;
       return;
     }
-    if (this.#untold > 0) this.#push(Buffer.from(`(${this.#untold} log lines lost: the reader was too slow)\n`));
+    this.#lines.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#telling += this.#untold;
     this.#untold = 0;
-    this.#push(bytes);
-    this.#start();
+    this.#pump();
   }
 
   reopen(): void {
     if (this.#path === undefined) return;
+    if (this.#isWriting) {
+      this.#isReopening = true;
+      return;
+    }
     let fd: number;
     try {
       fd = openSync(this.#path, "a", fileMode);
     } catch {
       // The old file is still there to be written to; the next signal tries again.
-      this.write(`(cannot reopen the log file ${this.#path})`);
+      this.write(`(cannot reopen the log file ${JSON.stringify(this.#path)})`);
       return;
     }
-    if (this.#batch === undefined) closeSync(this.#fd);
-    else {
-      if (this.#retired !== undefined) closeSync(this.#retired);
-      this.#retired = this.#fd;
-    }
+    closeSync(this.#fd);
     this.#fd = fd;
     this.#isClosed = false;
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    if (this.#batch === undefined && this.#lines.length === 0) return;
+    this.#pump();
+    if (this.#batch === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
@@ -100,71 +116,91 @@ class QueuedWriter implements LineWriter {
     clearTimeout(timer);
   }
 
-  flushSync(): void {
-    // What the thread pool holds may or may not get through; it is not written twice.
-    try {
-      for (const line of this.#lines.splice(0)) {
-        for (let at = 0; at < line.length; ) at += writeSync(this.#fd, line, at);
-      }
-    } catch {
-      this.#isClosed = true;
-    }
-    this.#waitingBytes = 0;
-  }
-
-  #push(bytes: Buffer): void {
-    this.#lines.push(bytes);
-    this.#waitingBytes += bytes.length;
-  }
-
-  #start(): void {
-    if (this.#batch !== undefined) return;
-    if (this.#lines.length === 0) {
-      for (const resolve of this.#idle.splice(0)) resolve();
-      return;
-    }
-    this.#batch = this.#lines.length === 1 ? this.#lines[0]! : Buffer.concat(this.#lines);
-    this.#lines = [];
-    this.#batchAt = 0;
-    this.#continue();
-  }
-
-  #continue(): void {
-    const batch = this.#batch!;
-    const fd = this.#retired ?? this.#fd;
-    write(fd, batch, this.#batchAt, batch.length - this.#batchAt, null, (error, written) => {
-      if (error?.code === "EAGAIN") {
-        setTimeout(() => this.#continue(), 10);
+  /** Writes for as long as the descriptor takes something. */
+  #pump(): void {
+    while (!this.#isWriting && this.#timer === undefined && this.#next()) {
+      const batch = this.#batch!;
+      if (!this.#isPrompt) {
+        this.#isWriting = true;
+        write(this.#fd, batch, this.#batchAt, batch.length - this.#batchAt, null, (error, written) => {
+          this.#isWriting = false;
+          this.#settle(error ?? undefined, written ?? 0);
+          if (this.#isReopening) {
+            this.#isReopening = false;
+            this.reopen();
+          }
+          this.#pump();
+        });
         return;
       }
-      this.#batchAt += written ?? 0;
-      if (error === null || error === undefined) {
-        if (this.#batchAt < batch.length) {
-          this.#continue();
-          return;
-        }
-      } else {
-        // Closed pipe, full disk, revoked terminal: the batch is lost. Only a pipe that is gone stays gone.
-        const count = countLines(batch, this.#batchAt);
-        this.#lost += count;
-        if (error.code === "EPIPE" || error.code === "EBADF" || error.code === "EIO") this.#close();
-        else this.#untold += count;
+      try {
+        this.#settle(undefined, writeSync(this.#fd, batch, this.#batchAt));
+      } catch (error) {
+        this.#settle(error as NodeJS.ErrnoException, 0);
       }
-      this.#waitingBytes -= batch.length;
-      this.#batch = undefined;
-      if (this.#retired !== undefined) closeSync(this.#retired);
-      this.#retired = undefined;
-      this.#start();
-    });
-  }
-
-  #close(): void {
-    this.#isClosed = true;
-    for (const line of this.#lines.splice(0)) {
-      this.#lost++;
-      this.#waitingBytes -= line.length;
     }
   }
+
+  /** Makes sure that there is a batch; `false` when nothing waits. */
+  #next(): boolean {
+    if (this.#batch !== undefined) return true;
+    if (this.#lines.length === 0) {
+      for (const resolve of this.#idle.splice(0)) resolve();
+      return false;
+    }
+    this.#batch = this.#lines.length === 1 ? this.#lines[0]! : Buffer.concat(this.#lines);
+    this.#batchAt = 0;
+    this.#batchCount = this.#lines.length;
+    this.#lines = [];
+    return true;
+  }
+
+  #settle(error: NodeJS.ErrnoException | undefined, written: number): void {
+    const batch = this.#batch!;
+    this.#batchAt += written;
+    if (error?.code === "EAGAIN") {
+      // Keeps the program alive no longer than `flush` waits for it.
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#pump();
+      }, retryMs);
+      this.#timer.unref?.();
+      return;
+    }
+    if (error === undefined && this.#batchAt < batch.length) return;
+    this.#batch = undefined;
+    this.#waitingBytes -= batch.length;
+    const told = this.#telling;
+    this.#telling = 0;
+    if (error === undefined) return;
+    // A full disk may have room again; whoever read a pipe or a terminal does not come back.
+    const lines = Math.min(this.#batchCount, countLines(batch, this.#batchAt));
+    this.#lost += lines;
+    if (this.#path !== undefined) {
+      this.#untold += lines + told;
+      return;
+    }
+    this.#isClosed = true;
+    this.#lost += this.#lines.length;
+    this.#lines = [];
+    this.#waitingBytes = 0;
+  }
+}
+
+/** A descriptor for the same target that never blocks, where there can be one. */
+function promptDescriptor(fd: number): { readonly fd: number; readonly isPrompt: boolean } {
+  try {
+    const stat = fstatSync(fd);
+    // A file has no reader to wait for, and a second description would have an offset of its own.
+    if (stat.isFile()) return { fd, isPrompt: true };
+    if (process.platform === "linux" && (stat.isFIFO() || stat.isCharacterDevice())) {
+      const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+      return { fd: openSync(`/proc/self/fd/${fd}`, flags), isPrompt: true };
+    }
+  } catch {
+    // Not open, or not ours to open again (a terminal of another user).
+  }
+  return { fd, isPrompt: false };
 }
 
 function countLines(bytes: Buffer, from: number): number {

@@ -1,4 +1,5 @@
 /** The door of `control/rules`: from paths or the binary itself to rules that an engine can take. */
+export { embeddedRulesFile } from "./embed.ts";
 export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type RuleKind, ruleKind } from "./load.ts";
 export {
   builtKinds,
