@@ -8,11 +8,12 @@ const tagCountMax = 64;
 
 export interface ThreatGroup {
   readonly id: string[];
-  readonly name: string[];
+  /** Names of those ids that the table knows; absent when it knows none. */
+  readonly name?: string[];
   readonly reference: string[];
 }
 
-/** `threat.*`. The names of techniques that the table lacks are missing: `name` may be shorter than `id`. */
+/** `threat.*`. */
 export interface Threat {
   readonly framework: "MITRE ATT&CK";
   readonly tactic?: ThreatGroup;
@@ -52,10 +53,15 @@ export function threatOf(tags: readonly string[]): Threat | undefined {
   if (tactic.id.length === 0 && technique.id.length === 0) return undefined;
   return {
     framework: "MITRE ATT&CK",
-    ...(tactic.id.length === 0 ? {} : { tactic }),
+    ...(tactic.id.length === 0 ? {} : { tactic: withNames(tactic) }),
     ...(technique.id.length === 0
       ? {}
-      : { technique: subtechnique.id.length === 0 ? technique : { ...technique, subtechnique } }),
+      : {
+          technique:
+            subtechnique.id.length === 0
+              ? withNames(technique)
+              : { ...withNames(technique), subtechnique: withNames(subtechnique) },
+        }),
   };
 }
 
@@ -66,11 +72,15 @@ function attackWord(tag: unknown): string | undefined {
   return lower.startsWith("attack.") ? lower.slice("attack.".length).replaceAll(/[_ ]/g, "-") : undefined;
 }
 
-function emptyGroup(): ThreatGroup {
+function emptyGroup(): Required<ThreatGroup> {
   return { id: [], name: [], reference: [] };
 }
 
-function add(group: ThreatGroup, id: string, name: string | undefined, page: string): void {
+function withNames({ id, name, reference }: Required<ThreatGroup>): ThreatGroup {
+  return name.length === 0 ? { id, reference } : { id, name, reference };
+}
+
+function add(group: Required<ThreatGroup>, id: string, name: string | undefined, page: string): void {
   if (group.id.includes(id)) return;
   group.id.push(id);
   if (name !== undefined) group.name.push(name);

@@ -3,7 +3,14 @@
 
 import { exeFlag, type ProcessRecord, processIdentity, processLayout } from "../event/mod.ts";
 import { capabilityNames, decodeExit, type ProcessEvent } from "../normalize/mod.ts";
-import { type BootClock, containerOf, type ProcessCache, type ProcessEntry, systemdUnitOf, type UserNames } from "../state/mod.ts";
+import {
+  type BootClock,
+  containerOf,
+  type ProcessCache,
+  type ProcessEntry,
+  systemdUnitOf,
+  type UserNames,
+} from "../state/mod.ts";
 import type { ContainerContext, EventContext, ProcessContext, UserContext } from "./model.ts";
 
 export interface LiveContextSources {
@@ -36,14 +43,17 @@ export function processContext(entry: ProcessEntry, sources: LiveContextSources,
     endMs: entry.endNs === undefined ? undefined : sources.clock.toEpochMs(entry.endNs),
     exitCode: exit && exit.signal === 0 ? exit.code : undefined,
     signal: exit && exit.signal !== 0 ? exit.signalName : undefined,
-    parent: parent === undefined ? unknownParent(entry) : processContext(parent, sources, depth + 1),
+    parent: parent === undefined ? unknownParent(entry, sources.hostId) : processContext(parent, sources, depth + 1),
   };
-  return definite(record === undefined ? base : { ...base, ...programContext(entry, record, sources) }) as ProcessContext;
+  return definite(
+    record === undefined ? base : { ...base, ...programContext(entry, record, sources) },
+  ) as ProcessContext;
 }
 
 /** The kernel names the parent also when the table does not know it. */
-function unknownParent(entry: ProcessEntry): ProcessContext | undefined {
-  return entry.parentPid === 0 ? undefined : { entityId: "", pid: entry.parentPid };
+function unknownParent(entry: ProcessEntry, hostId: string): ProcessContext | undefined {
+  if (entry.parentPid === 0) return undefined;
+  return { entityId: processIdentity(hostId, entry.parentPid, entry.parentStartNs).entityId, pid: entry.parentPid };
 }
 
 function programContext(entry: ProcessEntry, record: ProcessRecord, sources: LiveContextSources) {
@@ -100,7 +110,13 @@ function fileContext(record: ProcessRecord, path: string) {
 }
 
 /** Sections whose cut shows under another name in `sigil.truncated`. */
-const cutNames = { exe: "Image", cwd: "CurrentDirectory", filename: "ImageTyped", args: "CommandLine", cgroup: "CgroupPath" } as const;
+const cutNames = {
+  exe: "Image",
+  cwd: "CurrentDirectory",
+  filename: "ImageTyped",
+  args: "CommandLine",
+  cgroup: "CgroupPath",
+} as const;
 
 /** The event of a live process record, taken out of the object that the next event will use. */
 export function liveEventContext(event: ProcessEvent): EventContext {

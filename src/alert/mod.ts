@@ -10,6 +10,7 @@ export {
   type StateInput,
 } from "./encoder.ts";
 export { lineSizeMaxBytes } from "./limits.ts";
+export { type LiveContextSources, liveEventContext, processContext } from "./live-context.ts";
 export type {
   AgentContext,
   AlertInput,
