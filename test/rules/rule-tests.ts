@@ -93,9 +93,9 @@ export function starterRules(): StarterRule[] {
 export function readTests(text: string, file: string): RuleTests {
   const root = map(parse(text), file, ["rule", "events", "detonations"]);
   return {
-    rule: string(root["rule"], `${file}: rule`),
-    events: list(root["events"], `${file}: events`).map((item, index) => readEvent(item, `${file}: events[${index}]`)),
-    detonations: list(root["detonations"] ?? [], `${file}: detonations`).map((item, index) =>
+    rule: string(root.rule, `${file}: rule`),
+    events: list(root.events, `${file}: events`).map((item, index) => readEvent(item, `${file}: events[${index}]`)),
+    detonations: list(root.detonations ?? [], `${file}: detonations`).map((item, index) =>
       readDetonation(item, `${file}: detonations[${index}]`),
     ),
   };
@@ -104,37 +104,37 @@ export function readTests(text: string, file: string): RuleTests {
 function readEvent(value: unknown, at: string): RuleEvent {
   const event = map(value, at, ["name", "match", "also", "fields"]);
   return {
-    name: string(event["name"], `${at}.name`),
-    match: boolean(event["match"], `${at}.match`),
-    also: list(event["also"] ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
-    fields: strings(event["fields"], `${at}.fields`),
+    name: string(event.name, `${at}.name`),
+    match: boolean(event.match, `${at}.match`),
+    also: list(event.also ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
+    fields: strings(event.fields, `${at}.fields`),
   };
 }
 
 function readDetonation(value: unknown, at: string): Detonation {
   const keys = ["name", "match", "also", "stand_ins", "copies", "files", "environment", "run", "expect"];
   const detonation = map(value, at, keys);
-  const run = list(detonation["run"], `${at}.run`).map((word, index) => string(word, `${at}.run[${index}]`));
+  const run = list(detonation.run, `${at}.run`).map((word, index) => string(word, `${at}.run[${index}]`));
   if (run.length === 0) throw new Error(`${at}.run: empty`);
   return {
-    name: string(detonation["name"], `${at}.name`),
-    match: boolean(detonation["match"], `${at}.match`),
-    also: list(detonation["also"] ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
-    standIns: list(detonation["stand_ins"] ?? [], `${at}.stand_ins`).map((word) => string(word, `${at}.stand_ins`)),
-    copies: strings(detonation["copies"] ?? {}, `${at}.copies`),
-    files: list(detonation["files"] ?? [], `${at}.files`).map((item) => readFile(item, `${at}.files`)),
-    environment: strings(detonation["environment"] ?? {}, `${at}.environment`),
+    name: string(detonation.name, `${at}.name`),
+    match: boolean(detonation.match, `${at}.match`),
+    also: list(detonation.also ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
+    standIns: list(detonation.stand_ins ?? [], `${at}.stand_ins`).map((word) => string(word, `${at}.stand_ins`)),
+    copies: strings(detonation.copies ?? {}, `${at}.copies`),
+    files: list(detonation.files ?? [], `${at}.files`).map((item) => readFile(item, `${at}.files`)),
+    environment: strings(detonation.environment ?? {}, `${at}.environment`),
     run,
-    expect: readExpected(detonation["expect"] ?? {}, `${at}.expect`),
+    expect: readExpected(detonation.expect ?? {}, `${at}.expect`),
   };
 }
 
 function readFile(value: unknown, at: string): StagedFile {
   const file = map(value, at, ["path", "text", "mode"]);
   return {
-    path: string(file["path"], `${at}.path`),
-    text: string(file["text"], `${at}.text`),
-    ...(file["mode"] === undefined ? {} : { mode: string(file["mode"], `${at}.mode`) }),
+    path: string(file.path, `${at}.path`),
+    text: string(file.text, `${at}.text`),
+    ...(file.mode === undefined ? {} : { mode: string(file.mode, `${at}.mode`) }),
   };
 }
 

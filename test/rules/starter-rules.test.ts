@@ -66,7 +66,7 @@ function matching(fields: Readonly<Record<string, string>>): string[] {
     engine.evaluate(source, event, (rule) => titles.push(rule.title));
     if (titles.join("\n") !== interpreted.join("\n"))
       throw new Error(
-        `Engine (jit ${jit}) and interpreter disagree on ${fields["CommandLine"]}: ${titles} / ${interpreted}`,
+        `Engine (jit ${jit}) and interpreter disagree on ${fields.CommandLine}: ${titles} / ${interpreted}`,
       );
   }
   return interpreted;
@@ -132,7 +132,7 @@ describe("starter rules", () => {
   test("no rule matches ordinary work", () => {
     const events = benignEvents();
     expect(events.length).toBeGreaterThanOrEqual(200);
-    const offenders = events.flatMap((event) => matching(event).map((title) => `${title}: ${event["CommandLine"]}`));
+    const offenders = events.flatMap((event) => matching(event).map((title) => `${title}: ${event.CommandLine}`));
     expect(offenders).toEqual([]);
   });
 
@@ -179,7 +179,7 @@ for (const { name, file, parsed, tests } of starters) {
     for (const event of tests.events) {
       test(`${event.match ? "matches" : "does not match"}: ${event.name}`, () => {
         const expected = [...(event.match ? [name] : []), ...event.also].map(titleOf).sort();
-        expect(matching({ ImageTyped: event.fields["Image"] ?? "", ...event.fields }).sort()).toEqual(expected);
+        expect(matching({ ImageTyped: event.fields.Image ?? "", ...event.fields }).sort()).toEqual(expected);
       });
     }
   });
