@@ -35,6 +35,7 @@ const needs = {
   ],
   test: [
     { package: "qemu-system-x86", shows: "qemu-system-x86_64" },
+    { package: "qemu-user", shows: "qemu-x86_64" },
     { package: "busybox-static", shows: "/bin/busybox" },
     { package: "cpio", shows: "cpio" },
     { package: "xz-utils", shows: "xz" },
@@ -168,7 +169,10 @@ const commands = {
     needs: (args) => (args.some((arg) => arg.endsWith("linux-arm64")) ? ["build", "arm64"] : ["build"]),
     run: (args) => become(bun, [join(root, "build.ts"), ...args]),
   },
-  test: { needs: () => ["build", "test"], run: (args) => become(bun, [join(root, "test/run.ts"), "all", ...args]) },
+  test: {
+    needs: () => ["build", "test", "arm64"],
+    run: (args) => become(bun, [join(root, "test/run.ts"), "all", ...args]),
+  },
   ok: { needs: () => ["build"], run: (args) => become(bun, [join(root, "test/run.ts"), "ok", ...args]) },
   bench: {
     needs: () => ["build"],

@@ -3,7 +3,7 @@
 //   npm run build [-- --target linux-x64|linux-x64-baseline|linux-arm64|windows-x64] [-- --out FOLDER] [-- --native-only]
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { generate } from "./native/build-generated.ts";
 import { buildLibraries, type Toolchain } from "./native/build-libraries.ts";
@@ -180,7 +180,7 @@ function parseOrder(args: readonly string[]): Order {
   if (target === undefined) {
     throw new BuildError(`unknown target ${name}; known: ${targets.map((it) => it.name).join(", ")}, windows-x64`, 64);
   }
-  return { target, outFolder: join(root, values.out ?? "dist"), nativeOnly: values["native-only"] ?? false };
+  return { target, outFolder: resolve(root, values.out ?? "dist"), nativeOnly: values["native-only"] ?? false };
 }
 
 async function main(): Promise<void> {
