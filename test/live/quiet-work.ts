@@ -81,7 +81,7 @@ const packageFiles = {
   "package/usr/share/sigil-quiet-test/readme.txt": "nothing\n",
 };
 
-const nodeFiles = {
+const nodeFiles = (folder: string): Record<string, string> => ({
   "tool/package.json": JSON.stringify({
     name: "tool",
     version: "1.0.0",
@@ -94,10 +94,10 @@ const nodeFiles = {
     version: "1.0.0",
     scripts: { build: "tool && node -p 1+1", postinstall: "node -e 'process.exit(0)'" },
     dependencies: { tool: "file:../tool-1.0.0.tgz" },
-    // npm of late asks before it runs the scripts of dependencies; older ones ignore the key.
-    allowScripts: { tool: true },
+    // Recent npm runs the scripts of approved dependencies only; older ones ignore the key.
+    allowScripts: { [`file:${folder}/tool-1.0.0.tgz`]: true },
   }),
-};
+});
 
 const programFiles = {
   configure: [
@@ -164,7 +164,7 @@ export function quietWork(): Quiet[] {
             "npm run build",
             "",
           ].join("\n"),
-          (folder) => write(folder, nodeFiles),
+          (folder) => write(folder, nodeFiles(folder)),
         ),
     },
     {
