@@ -28,13 +28,16 @@ static int layout_possible(const u8 *in, u32 length) {
   return 1;
 }
 
-/* Is NAME of `NAME=value` (`size` bytes, no NUL) one of the chosen? */
+/* Is NAME of `NAME=value` (`size` bytes, no NUL) one of the chosen? A chosen name may end in a star. */
 static int env_chosen(const struct shim *s, const u8 *pair, u32 size) {
   const u8 *equals = memchr(pair, '=', size);
   if (!equals) return 0;
   size_t name = (size_t)(equals - pair);
-  for (const char *n = s->env_names; *n; n += strlen(n) + 1)
-    if (strlen(n) == name && memcmp(n, pair, name) == 0) return 1;
+  for (const char *n = s->env_names; *n; n += strlen(n) + 1) {
+    size_t wanted = strlen(n);
+    if (n[wanted - 1] == '*' ? name >= wanted - 1 && !memcmp(n, pair, wanted - 1) : name == wanted && !memcmp(n, pair, name))
+      return 1;
+  }
   return 0;
 }
 

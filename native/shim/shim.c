@@ -201,6 +201,14 @@ EXPORT void sigil_wake(struct shim *s) {
   rouse(s);
 }
 
+/* Nanoseconds since the Unix epoch at CLOCK_BOOTTIME 0: what turns an event's time into wall-clock time. */
+EXPORT s64 sigil_boot_offset_ns(void) {
+  struct timespec real, boot;
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  clock_gettime(CLOCK_REALTIME, &real);
+  return (real.tv_sec - boot.tv_sec) * 1000000000ll + (real.tv_nsec - boot.tv_nsec);
+}
+
 /* Counters of all kinds, SIGIL_KIND_MAX in a row. */
 EXPORT void sigil_counters(struct shim *s, struct sigil_counters *out) {
   memset(out, 0, sizeof(*out) * SIGIL_KIND_MAX);

@@ -1,8 +1,34 @@
-// The seam between `agent run` and the agent. The command line has done its part when it calls `startAgent`: flags and
-// configuration are resolved and checked.
+// The agent: a list of steps up, and a list of steps down that always runs to its end. The command line has done its part when
+// it calls `startAgent`: flags and configuration are resolved and checked.
 
-import { ExitCode } from "../cli/mod.ts";
+import hyperid from "hyperid";
+import { AlertEncoder, type AlertInput } from "../alert/mod.ts";
+import { buildInfo } from "../build-info.gen.ts";
+import { ExitCode } from "../cli/exit-code.ts";
+import { ruleInfo } from "../detect/mod.ts";
+import type { RuleIr } from "../detect/sigma/mod.ts";
+import type { Probe } from "../sensor/mod.ts";
+import { AlertSink, type OutputNotice, SinkError } from "../sink/mod.ts";
+import {
+  detectReportMs,
+  exitedProcessesMax,
+  kernelRingBytes,
+  processAncestorsMax,
+  processBytesMax,
+  processesMax,
+  sensorBatchUs,
+  startTimeoutMs,
+  userNamespacesMax,
+} from "./config/limits.ts";
 import type { AppConfig, LoadedConfig } from "./config/mod.ts";
+import { DetectClient } from "./detect-client.ts";
+import { bootIdentity, readHost } from "./host.ts";
+import { openLog, type RootLog } from "./log/mod.ts";
+import { LossWatch } from "./loss.ts";
+import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
+import { missingPrerequisites } from "./privileges.ts";
+import type { AlertMessage, DetectReport } from "./protocol.ts";
+import { loadSigmaRules, type SigmaRules } from "./rules/mod.ts";
 
 export interface AgentOptions {
   readonly config: AppConfig;
@@ -14,7 +40,304 @@ export interface AgentOptions {
 }
 
 /** Runs until a signal, the end of `durationMs`, or a closed stdout that was the only output. */
-export async function startAgent(_options: AgentOptions): Promise<ExitCode> {
-  process.stderr.write("agent: this build has no sensor\n");
-  return ExitCode.unavailable;
+export async function startAgent(options: AgentOptions): Promise<ExitCode> {
+  const { logging } = options.config;
+  const log = openLog({ level: logging.level, format: logging.format, file: logging.file });
+  try {
+    const missing = missingPrerequisites();
+    for (const { what, hint } of missing) log.error("cannot start: something is missing", { missing: what, hint });
+    if (missing.some(({ kind }) => kind === "permission")) return ExitCode.noPermission;
+    if (missing.length > 0) return ExitCode.unavailable;
+    return await new Agent(options, log).run();
+  } catch (error) {
+    if (!(error instanceof SinkError)) throw error;
+    log.error("cannot open an output", { error: error.message });
+    return ExitCode.config;
+  } finally {
+    await log.close();
+  }
+}
+
+class Agent {
+  readonly #options: AgentOptions;
+  readonly #log: RootLog;
+  readonly #encoder: AlertEncoder;
+  readonly #sink: AlertSink;
+  readonly #detect: DetectClient;
+  readonly #loss: LossWatch;
+  #config: AppConfig;
+  /** Rules by generation: the live set, and the one before while its last alerts are on their way. */
+  readonly #rules = new Map<number, readonly RuleIr[]>();
+  #generation = 0;
+  #isReloading = false;
+  #isReady = false;
+  #readyTimer: Timer | undefined;
+  #durationTimer: Timer | undefined;
+  /** Resolves `run`'s wait; the first reason wins. */
+  #end!: (code: ExitCode) => void;
+  readonly #ended: Promise<ExitCode>;
+  readonly #startedMs = performance.now();
+
+  constructor(options: AgentOptions, log: RootLog) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#log = log;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    const host = readHost();
+    this.#encoder = new AlertEncoder({
+      agent: {
+        type: "sigil",
+        version: buildInfo.version,
+        id: host.id,
+        name: host.name,
+        // One run of the agent: hyperid's instance part is random, the counter behind it is of no use here.
+        ephemeralId: hyperid({ urlSafe: true })(),
+      },
+      namespace: options.config.alerts.namespace,
+      host,
+    });
+    this.#sink = this.#openSink();
+    this.#loss = new LossWatch((action, message, values) => this.#state(action, message, values, "failure"));
+    this.#detect = new DetectClient(
+      {
+        sensor: {
+          kernelRingBytes,
+          criticalRingBytes: options.config.sensor.criticalRingSizeBytes,
+          bulkRingBytes: options.config.sensor.bulkRingSizeBytes,
+          envNames: options.config.sensor.environmentNames,
+          batchUs: sensorBatchUs,
+        },
+        processes: {
+          entriesMax: processesMax,
+          exitedMax: exitedProcessesMax,
+          bytesMax: processBytesMax,
+          ancestorsMax: processAncestorsMax,
+        },
+        namespacesMax: userNamespacesMax,
+        hostId: bootIdentity(host),
+        hostMountNs: mountNamespace("self"),
+        passwd: readPasswd(""),
+        reportMs: detectReportMs,
+      },
+      {
+        opened: (probes) => this.#onOpened(probes),
+        rulesLive: ({ active, inert, compileMs }) =>
+          log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) }),
+        ready: () => this.#onReady(),
+        report: (report) => this.#onReport(report),
+        alert: (message) => this.#onAlert(message),
+        usersWanted: (mountNs, pid) => this.#detect.users(mountNs, readPasswdOf(mountNs, pid)),
+        failed: ({ reason, message }) => {
+          log.error("the sensor cannot run here", { error: message });
+          this.#end(reason === "permission" ? ExitCode.noPermission : ExitCode.unavailable);
+        },
+        died: (reason, isFinal) => {
+          log.error("the detect worker died", { reason, restarted: !isFinal });
+          this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
+          if (isFinal) this.#end(ExitCode.findings);
+        },
+      },
+    );
+  }
+
+  async run(): Promise<ExitCode> {
+    const signals = this.#listen();
+    try {
+      // The worker loads the eBPF programs while this thread reads rules.
+      this.#detect.open();
+      this.#readyTimer = setTimeout(() => {
+        this.#log.error("the sensor did not start in time", { seconds: startTimeoutMs / 1000 });
+        this.#end(ExitCode.unavailable);
+      }, startTimeoutMs);
+      this.#putRules(await loadSigmaRules(this.#config.sigma));
+      return await this.#ended;
+    } finally {
+      clearTimeout(this.#readyTimer);
+      clearTimeout(this.#durationTimer);
+      signals();
+      await this.#teardown();
+    }
+  }
+
+  async #teardown(): Promise<void> {
+    const timeoutMs = this.#config.service.shutdownTimeoutMs;
+    const report = await this.#detect.stop(timeoutMs);
+    if (report !== undefined) {
+      this.#onReport(report);
+      const account = this.#loss.account(report);
+      this.#log.info("agent stopped", { ...account });
+    }
+    for (const output of await this.#sink.close(timeoutMs))
+      if (output.dropped + output.failed > 0)
+        this.#log.warn("alerts were lost", { output: output.name, dropped: output.dropped, failed: output.failed });
+  }
+
+  #openSink(): AlertSink {
+    const { alerts } = this.#config;
+    const { isTerminal, color } = this.#options.stdout;
+    const isCompact = alerts.format === "compact" || (alerts.format === "auto" && alerts.output === "-" && isTerminal);
+    return new AlertSink({
+      outputs: [
+        {
+          path: alerts.output,
+          format: isCompact ? "compact" : "ndjson",
+          minLevel: alerts.minLevel,
+          color,
+          width: () => process.stdout.columns ?? 0,
+          queueSizeMaxBytes: alerts.queueSizeBytes,
+        },
+      ],
+      onNotice: (notice) => this.#onOutput(notice),
+    });
+  }
+
+  #onOutput(notice: OutputNotice): void {
+    const { name, dropped, failed } = notice.output;
+    if (notice.state === "closed" && name === "-" && !this.#sink.isOpen) {
+      // The reader of our only output went away, as `head` does: nobody is left to alert.
+      this.#end(ExitCode.ok);
+      return;
+    }
+    const error = "error" in notice ? notice.error.message : "";
+    this.#log.warn("output changed", { output: name, state: notice.state, error, dropped, failed });
+    if (notice.state !== "recovered")
+      this.#state(
+        "output_failed",
+        `Output ${name} is ${notice.state}`,
+        { output: name, error, dropped, failed },
+        "failure",
+      );
+  }
+
+  #onOpened(probes: readonly Probe[]): void {
+    const attached = new Set(probes.filter(({ state }) => state === "attached").map(({ name }) => name));
+    for (const { name, state, error, message, instead } of probes) {
+      if (state !== "failed" || attached.has(instead)) continue;
+      this.#log.warn("an eBPF program does not run here", { program: name, error, message });
+      this.#state(
+        "probe_degraded",
+        `The eBPF program ${name} does not run here`,
+        { program: name, error, message },
+        "failure",
+      );
+    }
+    this.#log.info("sensor opened", { programs: [...attached].join(" ") });
+  }
+
+  #onReady(): void {
+    clearTimeout(this.#readyTimer);
+    this.#isReady = true;
+    this.#log.info("agent ready", {
+      version: buildInfo.version,
+      rules: this.#rules.get(this.#generation)?.length ?? 0,
+      milliseconds: Math.round(performance.now() - this.#startedMs),
+    });
+    const { durationMs } = this.#options;
+    if (durationMs !== undefined && this.#durationTimer === undefined)
+      this.#durationTimer = setTimeout(() => this.#end(ExitCode.ok), durationMs);
+  }
+
+  #onReport(report: DetectReport): void {
+    if (report.lastFault !== "")
+      this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
+    this.#loss.take(report, Date.now());
+  }
+
+  #onAlert(message: AlertMessage): void {
+    const rule = this.#rules.get(message.generation)?.[message.rule];
+    if (rule === undefined) {
+      this.#log.error("an alert names a rule that is not there", {
+        generation: message.generation,
+        rule: message.rule,
+      });
+      return;
+    }
+    const { engine, matches, event, process: context, createdMs } = message;
+    const input: AlertInput = { hit: { engine, rule: ruleInfo(rule), matches }, event, process: context, createdMs };
+    this.#sink.write(this.#encoder.alert(input));
+  }
+
+  #state(
+    action: string,
+    message: string,
+    values: Readonly<Record<string, unknown>>,
+    outcome: "success" | "failure",
+  ): void {
+    this.#sink.write(this.#encoder.state({ kind: "state", timeMs: Date.now(), action, message, values, outcome }));
+  }
+
+  #putRules(loaded: SigmaRules): void {
+    for (const { file, line, column, severity, message, hint } of loaded.diagnostics)
+      this.#log.warn(severity === "error" ? "rule rejected" : "rule warning", {
+        file,
+        line,
+        column,
+        reason: message,
+        hint,
+      });
+    if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
+    const generation = ++this.#generation;
+    this.#rules.set(generation, loaded.rules);
+    this.#rules.delete(generation - 2);
+    this.#detect.rules({ type: "rules", generation, digest: loaded.files.digest, rules: loaded.rules });
+  }
+
+  /** SIGHUP: configuration and rules anew. Whatever is wrong leaves what runs in place. */
+  async #reload(): Promise<void> {
+    if (this.#isReloading || !this.#isReady) return;
+    this.#isReloading = true;
+    try {
+      const { config, diagnostics } = this.#options.reloadConfig();
+      for (const { file, line, column, message } of diagnostics)
+        this.#log.warn("configuration", { file, line, column, reason: message });
+      if (config === undefined) {
+        this.#log.error("reload failed: the configuration is wrong; the running one stays");
+        return;
+      }
+      const loaded = await loadSigmaRules(config.sigma);
+      const isEmpty = loaded.rules.length === 0 && (this.#rules.get(this.#generation)?.length ?? 0) > 0;
+      if (isEmpty || loaded.files.diagnostics.some(({ severity }) => severity === "error")) {
+        this.#log.error("reload failed: rules could not be read; the running ones stay", {
+          rules: loaded.rules.length,
+        });
+        return;
+      }
+      this.#config = config;
+      this.#log.setLevel(config.logging.level);
+      this.#putRules(loaded);
+      this.#log.info("reloaded", { rules: loaded.rules.length });
+    } finally {
+      this.#isReloading = false;
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    this.#log.reopen();
+    for (const error of await this.#sink.reopen()) this.#log.error("cannot reopen an output", { error: error.message });
+  }
+
+  /** Takes the signals; returns how to give them back. */
+  #listen(): () => void {
+    let isStopping = false;
+    const stop = (signal: string) => () => {
+      // The second one means now.
+      if (isStopping) process.exit(ExitCode.findings);
+      isStopping = true;
+      this.#log.info("stopping", { signal });
+      this.#end(ExitCode.ok);
+    };
+    const handlers: [NodeJS.Signals, () => void][] = [
+      ["SIGTERM", stop("SIGTERM")],
+      ["SIGINT", stop("SIGINT")],
+      ["SIGHUP", () => void this.#reload()],
+      ["SIGUSR1", () => void this.#reopen()],
+    ];
+    for (const [signal, handler] of handlers) process.on(signal, handler);
+    return () => {
+      // Stop signals stay taken while the agent drains: their default would end it in the middle.
+      for (const [signal, handler] of handlers.slice(2)) process.off(signal, handler);
+    };
+  }
 }

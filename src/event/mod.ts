@@ -16,5 +16,16 @@ export {
 export { type EventKind, eventKinds, type NormalizedEvent } from "./event.ts";
 export { type FieldObject, FieldTable, type FieldValue, type Slot } from "./fields.ts";
 export { type ProcessIdentity, processIdentity } from "./identity.ts";
+export {
+  exeFlag,
+  exitLayout,
+  fdKind,
+  forkLayout,
+  headerLayout,
+  kind as recordKind,
+  processLayout,
+  sectionFlag,
+} from "./layout.gen.ts";
 export { fieldsPage, type LiveField, liveFields } from "./live-fields.ts";
+export { ProcessRecord, type ProcessSection } from "./process-record.ts";
 export type { LogSource, Route, SourceId } from "./source.ts";

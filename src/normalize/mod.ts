@@ -1,2 +1,7 @@
 /** The door of the room `normalize`: what sensors and recordings deliver, to a NormalizedEvent. */
+export { capabilityNames } from "./capabilities.ts";
 export { type Fields, JsonNormalizer, type Origin, own, parseTime, RecordedEvent, valueText } from "./json/mod.ts";
+export { Normalizer, type NormalizerOptions, type NormalizerStats } from "./normalizer.ts";
+export { type NormalizeContext, ProcessEvent } from "./process-event.ts";
+export { endFields, startFields } from "./process-fields.ts";
+export { decodeExit, type ExitStatus } from "./signals.ts";

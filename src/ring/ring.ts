@@ -163,7 +163,11 @@ const messageHeaderBytes = 16;
 export function readMessage(bytes: Buffer, offset: number): { kind: number; payload: Buffer } {
   const size = bytes.readUInt32LE(offset + headerLayout.size);
   const length = bytes.readUInt32LE(offset + payloadLengthAt);
-  if (length > size - messageHeaderBytes) throw new RingCorruptError(`Cannot read ${length} bytes of a ${size} byte message`);
+  if (length > size - messageHeaderBytes)
+    throw new RingCorruptError(`Cannot read ${length} bytes of a ${size} byte message`);
   const start = offset + messageHeaderBytes;
-  return { kind: bytes.readUInt16LE(offset + headerLayout.kind), payload: Buffer.from(bytes.subarray(start, start + length)) };
+  return {
+    kind: bytes.readUInt16LE(offset + headerLayout.kind),
+    payload: Buffer.from(bytes.subarray(start, start + length)),
+  };
 }

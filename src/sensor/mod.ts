@@ -1,4 +1,14 @@
 /** The door of the room `sensor`: records from the kernel, and the account of those that were lost. */
 export { type KindCounters, lost, type RecordKind, recordKinds, type SensorCounters, unaccounted } from "./counters.ts";
-export { type Probe, recordKind, Sensor, SensorError, type SensorOptions, waitResult, wakeSensor } from "./sensor.ts";
+export {
+  bootOffsetMs,
+  closeSensor,
+  type Probe,
+  recordKind,
+  Sensor,
+  SensorError,
+  type SensorOptions,
+  waitResult,
+  wakeSensor,
+} from "./sensor.ts";
 export { ShimError } from "./shim.ts";

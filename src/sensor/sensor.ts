@@ -98,12 +98,17 @@ export class Sensor {
       throw new SensorError(`Cannot load the eBPF programs: ${text || errnoName(errno)}`, errno);
     }
     const memory = { critical: createRing(options.criticalRingBytes), bulk: createRing(options.bulkRingBytes) };
-    return new Sensor(shim, handle, memory);
+    return new Sensor(shim, handle as Pointer, memory);
   }
 
   /** Address of the native instance, for {@link wakeSensor} from another thread; valid until `close`. */
   get handle(): number {
     return this.#handle as number;
+  }
+
+  /** The memory that the shim's thread writes: whoever may outlive this thread keeps it referenced until the sensor is closed. */
+  get memory(): readonly SharedArrayBuffer[] {
+    return [this.#memory.critical, this.#memory.bulk];
   }
 
   /** Starts the shim's thread: first the inventory of running processes, ended by its own record, then live events. */
@@ -167,6 +172,16 @@ export class Sensor {
 /** Ends the `wait` of a sensor that another thread owns; `handle` must be open. */
 export function wakeSensor(handle: number): void {
   loadShim().sigil_wake(handle as Pointer);
+}
+
+/** Closes a sensor whose thread has died; `handle` must be open, and its memory must have been kept. */
+export function closeSensor(handle: number): void {
+  loadShim().sigil_close(handle as Pointer);
+}
+
+/** Milliseconds since the Unix epoch when CLOCK_BOOTTIME was 0, measured now; moves when the wall clock is set. */
+export function bootOffsetMs(): number {
+  return Number(loadShim().sigil_boot_offset_ns()) / 1e6;
 }
 
 export { kind as recordKind, waitResult };

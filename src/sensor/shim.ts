@@ -2,13 +2,14 @@
 // there. native/shim/shim.c says what each call does.
 
 import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
-import { abiDigest } from "../event/layout.gen.ts";
 import shimPath from "../../build/native/libsigil.so" with { type: "file" };
+import { abiDigest } from "../event/layout.gen.ts";
 
 const symbols = {
   sigil_abi_digest: { args: [], returns: FFIType.u64 },
   sigil_open: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32, FFIType.ptr], returns: FFIType.ptr },
   sigil_start: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
+  sigil_boot_offset_ns: { args: [], returns: FFIType.i64 },
   sigil_wait: { args: [FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
   sigil_wake: { args: [FFIType.ptr], returns: FFIType.void },
   sigil_counters: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.void },

@@ -53,10 +53,41 @@ export const logSecretsMax = 64;
 /** How long the end of the program waits for the last log lines to leave. */
 export const logCloseTimeoutMs = 1000;
 
+// Sensor and state.
+
+/** Kernel ring of the process family. An exec's record is at most 56 KiB and usually 2 to 4: thousands of starts while the agent is held up. */
+export const kernelRingBytes = 16 * MiB;
+/** Pause between two drains of the kernel's ring: a thousand wake-ups a second at most, and a millisecond of latency under load. */
+export const sensorBatchUs = 1000;
+/** Processes remembered, running and exited: twice the default pid_max. */
+export const processesMax = 65_536;
+/** Exited processes among them, for their children's events and late alerts. A storm of 1,500 starts a second is five seconds. */
+export const exitedProcessesMax = 8192;
+/** Bytes of their programs' records. At 700 bytes a program, room for 45,000 of them. */
+export const processBytesMax = 32 * MiB;
+/** Generations after which an exited ancestor is forgotten: nobody reads a longer chain in an alert. */
+export const processAncestorsMax = 16;
+/** Mount namespaces with a table of user names: containers on a busy node. */
+export const userNamespacesMax = 512;
+/** Ring for alerts from the detect worker to the main thread. A large alert is 64 KiB: a burst of 128 at once, or thousands of usual ones. */
+export const alertRingBytes = 8 * MiB;
+/** How often the detect worker reports its counters. */
+export const detectReportMs = 5000;
+/** Restarts of a detect worker that died, within the window, before the agent gives up. */
+export const detectRestartsMax = 5;
+export const detectRestartWindowMs = 10 * 60_000;
+/** Least time between two state lines about lost events: loss is told soon, and a flood of it does not become a flood of lines. */
+export const lossReportMs = 60_000;
+/** How long a start may take before it is called failed: loading eBPF programs under software emulation takes seconds. */
+export const startTimeoutMs = 60_000;
+
 function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Cannot start: limits contradict each other: ${what}`);
 }
 
+relation(exitedProcessesMax < processesMax, "exited processes must leave room for running ones");
+relation(processBytesMax >= 256 * 65_536, "the largest programs must not push out each other at once");
+relation(alertRingBytes >= 64 * 65_536, "the alert ring must hold a burst of the largest alerts");
 relation(ruleFileSizeMaxBytes <= rulesSizeMaxBytes, "one rule file must fit into all rule files");
 relation(ruleFilesMax <= ruleWalkEntriesMax, "every rule file is an entry of the walk");
 relation(logValueLengthMax * 4 <= logLineLengthMax, "a log line must have room for several long values");

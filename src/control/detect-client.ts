@@ -1,0 +1,160 @@
+// The main thread's side of the detect worker: starts it, hands it rules, reads its alerts off the ring, restarts it when it
+// dies. What it was told last is kept, so that a restarted worker has the same rules.
+
+import { createRing, RingReader, readMessage } from "../ring/mod.ts";
+import { closeSensor, type Probe, wakeSensor } from "../sensor/mod.ts";
+import { spawnWorker } from "../workers.ts";
+import { alertRingBytes, detectRestartsMax, detectRestartWindowMs } from "./config/limits.ts";
+import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage, ToDetect } from "./protocol.ts";
+
+export interface DetectEvents {
+  opened(probes: readonly Probe[]): void;
+  rulesLive(message: Extract<FromDetect, { type: "rules-live" }>): void;
+  ready(): void;
+  report(report: DetectReport): void;
+  alert(message: AlertMessage): void;
+  usersWanted(mountNs: number, pid: number): void;
+  /** The sensor cannot run. Final. */
+  failed(message: Extract<FromDetect, { type: "failed" }>): void;
+  /** The worker died; `isFinal` when it is not started again. */
+  died(reason: string, isFinal: boolean): void;
+}
+
+/** How long a reader of the alert ring sleeps at most. */
+const ringSleepMs = 1000;
+
+export class DetectClient {
+  readonly #events: DetectEvents;
+  readonly #start: Omit<StartMessage, "type" | "alerts">;
+  #worker: Worker | undefined;
+  #handle: number | undefined;
+  /** The shim writes here until the sensor is closed; without this reference a dead worker's memory would go. */
+  #memory: readonly SharedArrayBuffer[] = [];
+  #ring: RingReader | undefined;
+  #rules: RulesMessage | undefined;
+  #stopped: ((report: DetectReport | undefined) => void) | undefined;
+  #lastReport: DetectReport | undefined;
+  #deaths: number[] = [];
+  #isStopping = false;
+
+  constructor(start: Omit<StartMessage, "type" | "alerts">, events: DetectEvents) {
+    this.#start = start;
+    this.#events = events;
+  }
+
+  /** Starts the worker; it opens the sensor at once and begins when it has {@link rules}. */
+  open(): void {
+    const memory = createRing(alertRingBytes);
+    const worker = spawnWorker("detect");
+    const ring = new RingReader(memory);
+    this.#worker = worker;
+    this.#ring = ring;
+    worker.onmessage = ({ data }: MessageEvent<FromDetect>) => this.#take(data, worker);
+    worker.onerror = (event) => this.#onDeath(worker, event.message);
+    worker.addEventListener("close", () => this.#onDeath(worker, "it ended"));
+    worker.postMessage({ type: "start", ...this.#start, alerts: memory } satisfies ToDetect);
+    if (this.#rules !== undefined) worker.postMessage(this.#rules);
+    void this.#pump(ring);
+  }
+
+  /** Puts a rule set in place, the first or the next. */
+  rules(message: RulesMessage): void {
+    this.#rules = message;
+    this.#post(message);
+  }
+
+  /** Answers a `usersWanted`. */
+  users(mountNs: number, passwd: string): void {
+    this.#post({ type: "users", mountNs, passwd });
+  }
+
+  /** Detaches the sensor, lets everything under way come through, and resolves with the last report. */
+  async stop(timeoutMs: number): Promise<DetectReport | undefined> {
+    this.#isStopping = true;
+    const worker = this.#worker;
+    if (worker === undefined || this.#handle === undefined) return this.#lastReport;
+    const stopped = new Promise<DetectReport | undefined>((resolve) => {
+      this.#stopped = resolve;
+    });
+    this.#post({ type: "stop" });
+    const timer = setTimeout(() => this.#stopped?.(undefined), timeoutMs);
+    const report = await stopped;
+    clearTimeout(timer);
+    // What the worker sent before its last word lies in the ring.
+    if (this.#ring !== undefined) this.#drain(this.#ring);
+    this.#worker = undefined;
+    worker.terminate();
+    return report ?? this.#lastReport;
+  }
+
+  #post(message: ToDetect): void {
+    this.#worker?.postMessage(message);
+    if (this.#handle !== undefined) wakeSensor(this.#handle);
+  }
+
+  #take(message: FromDetect, worker: Worker): void {
+    if (worker !== this.#worker) return;
+    switch (message.type) {
+      case "opened":
+        this.#handle = message.handle;
+        this.#memory = message.memory;
+        return this.#events.opened(message.probes);
+      case "failed":
+        return this.#events.failed(message);
+      case "rules-live":
+        return this.#events.rulesLive(message);
+      case "ready":
+        return this.#events.ready();
+      case "report":
+        this.#lastReport = message.report;
+        return this.#events.report(message.report);
+      case "users-wanted":
+        return this.#events.usersWanted(message.mountNs, message.pid);
+      case "stopped":
+        this.#handle = undefined;
+        this.#memory = [];
+        this.#lastReport = message.report;
+        this.#stopped?.(message.report);
+    }
+  }
+
+  async #pump(ring: RingReader): Promise<void> {
+    while (this.#ring === ring) {
+      await ring.wait(ringSleepMs);
+      this.#drain(ring);
+    }
+  }
+
+  #drain(ring: RingReader): void {
+    ring.drain((at) => {
+      const { payload } = readMessage(ring.bytes, at);
+      this.#events.alert(JSON.parse(payload.toString()) as AlertMessage);
+    });
+  }
+
+  #onDeath(worker: Worker, reason: string): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    if (this.#ring !== undefined) this.#drain(this.#ring);
+    this.#ring = undefined;
+    if (this.#handle !== undefined) {
+      const handle = this.#handle;
+      this.#handle = undefined;
+      // Blocks until the shim's thread has ended: it must not write to memory that is about to go.
+      closeSensor(handle);
+      this.#memory = [];
+    }
+    this.#stopped?.(undefined);
+    if (this.#isStopping) return;
+    const now = performance.now();
+    this.#deaths = [...this.#deaths.filter((at) => now - at < detectRestartWindowMs), now];
+    const isFinal = this.#deaths.length > detectRestartsMax;
+    this.#events.died(reason, isFinal);
+    if (!isFinal) this.open();
+  }
+
+  /** Sum of the memory that is shared with the shim, for reports. */
+  get sharedBytes(): number {
+    return this.#memory.reduce((sum, { byteLength }) => sum + byteLength, alertRingBytes);
+  }
+}

@@ -1,0 +1,203 @@
+// The detect worker: sleeps in the shim, takes records from the rings, keeps the process table, evaluates, and sends alerts to
+// the main thread. Never awaits while there are records, never touches the disk, never parses a rule.
+//
+// It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
+// then gives its event loop one turn.
+
+import { type AlertInput, liveEventContext, processContext } from "../alert/mod.ts";
+import type { Hit } from "../detect/detector.ts";
+import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../detect/mod.ts";
+import { Engine, type RuleIr } from "../detect/sigma/mod.ts";
+import { createCatalogue, FieldTable, liveSources, sourceId } from "../event/mod.ts";
+import { Normalizer, type ProcessEvent } from "../normalize/mod.ts";
+import { RingWriter } from "../ring/mod.ts";
+import { bootOffsetMs, Sensor, SensorError, ShimError, waitResult } from "../sensor/mod.ts";
+import { BootClock, ProcessCache, parsePasswd, UserNames } from "../state/mod.ts";
+import {
+  type AlertMessage,
+  alertMessageKind,
+  type DetectReport,
+  type FromDetect,
+  type RulesMessage,
+  type StartMessage,
+  type ToDetect,
+} from "./protocol.ts";
+
+declare const self: Worker;
+
+/** Records taken from one ring before the loop looks at anything else: about 20 ms of work, so that no ring and no message waits long. */
+const drainMax = 8192;
+/** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
+const sleepMs = 1000;
+
+const send = (message: FromDetect): void => self.postMessage(message);
+
+/** Body of src/detect.worker.ts. */
+export function runDetectLoop(): void {
+  let loop: DetectLoop | undefined;
+  let rules: RulesMessage | undefined;
+  self.onmessage = ({ data }: MessageEvent<ToDetect>) => {
+    if (data.type === "start") loop = DetectLoop.open(data);
+    else if (data.type === "rules" && loop?.isRunning !== true) rules = data;
+    else loop?.take(data);
+    if (loop !== undefined && rules !== undefined && !loop.isRunning) {
+      const first = rules;
+      rules = undefined;
+      void loop.run(first);
+    }
+  };
+}
+
+class DetectLoop {
+  isRunning = false;
+  readonly #start: StartMessage;
+  readonly #sensor: Sensor;
+  readonly #fields = new FieldTable();
+  readonly #catalogue = createCatalogue({ live: liveSources.linux, platform: "linux" });
+  readonly #processes: ProcessCache;
+  readonly #users: UserNames;
+  readonly #clock = new BootClock(bootOffsetMs);
+  readonly #normalizer: Normalizer;
+  readonly #alerts: RingWriter;
+  readonly #ruleIndex = new Map<object, number>();
+  #router: SensorEventRouter<ProcessEvent> | undefined;
+  #store: DetectorStore | undefined;
+  #generation = 0;
+  #hits = 0;
+  #detached = false;
+
+  static open(start: StartMessage): DetectLoop | undefined {
+    try {
+      return new DetectLoop(start, Sensor.open(start.sensor));
+    } catch (error) {
+      const errno = error instanceof SensorError ? error.errno : 0;
+      if (!(error instanceof SensorError) && !(error instanceof ShimError)) throw error;
+      const reason = errno === 1 || errno === 13 ? "permission" : "unavailable";
+      send({ type: "failed", reason, message: error.message, errno });
+      return undefined;
+    }
+  }
+
+  private constructor(start: StartMessage, sensor: Sensor) {
+    this.#start = start;
+    this.#sensor = sensor;
+    this.#alerts = new RingWriter(start.alerts);
+    this.#processes = new ProcessCache(start.processes);
+    this.#users = new UserNames({
+      namespacesMax: start.namespacesMax,
+      wanted: (mountNs, pid) => send({ type: "users-wanted", mountNs, pid }),
+    });
+    this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
+    const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
+    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock });
+    send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
+  }
+
+  /** A message that came while running. */
+  take(message: ToDetect): void {
+    if (message.type === "rules") this.#swap(message);
+    else if (message.type === "users") this.#users.set(message.mountNs, parsePasswd(message.passwd));
+    else if (message.type === "stop" && !this.#detached) {
+      this.#detached = true;
+      this.#sensor.detach();
+    }
+  }
+
+  async run(rules: RulesMessage): Promise<void> {
+    this.isRunning = true;
+    this.#swap(rules);
+    this.#sensor.start();
+    let isReady = false;
+    let reportAt = performance.now() + this.#start.reportMs;
+    for (;;) {
+      const woken = this.#sensor.wait(sleepMs);
+      const taken =
+        this.#sensor.critical.drain(this.#takeCritical, drainMax) + this.#sensor.bulk.drain(this.#takeBulk, drainMax);
+      if (!isReady && this.#normalizer.inventoryDone) {
+        isReady = true;
+        send({ type: "ready" });
+      }
+      if ((woken & waitResult.woken) !== 0) await new Promise((resolve) => setImmediate(resolve));
+      if (performance.now() >= reportAt) {
+        reportAt = performance.now() + this.#start.reportMs;
+        this.#clock.measure();
+        send({ type: "report", report: this.#report() });
+      }
+      if (taken === 0 && (woken & waitResult.drained) !== 0) break;
+    }
+    // The programs are detached and both rings are empty: the account must close now.
+    const report = this.#report();
+    this.#sensor.close();
+    send({ type: "stopped", report });
+  }
+
+  readonly #takeCritical = (at: number): void => {
+    const event = this.#normalizer.take(this.#sensor.critical.bytes, at);
+    if (event !== undefined) this.#router?.route(event);
+  };
+
+  readonly #takeBulk = (at: number): void => {
+    const event = this.#normalizer.take(this.#sensor.bulk.bytes, at);
+    if (event !== undefined) this.#router?.route(event);
+  };
+
+  #swap(message: RulesMessage): void {
+    const began = performance.now();
+    const engine = new Engine(message.rules, {
+      slots: this.#fields,
+      route: (logsource) => this.#catalogue.route(logsource),
+      fieldReason: (source, field) => this.#catalogue.fieldReason(source, field),
+    });
+    // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
+    engine.warm(sourceId("linux/process_creation"));
+    engine.warm(sourceId("linux/process_termination"));
+    this.#generation = message.generation;
+    this.#ruleIndex.clear();
+    for (const [index, rule] of message.rules.entries()) this.#ruleIndex.set(rule, index);
+    const next: DetectorSet = { sigma: engine, digest: message.digest };
+    if (this.#store === undefined) {
+      this.#store = new DetectorStore(next);
+      this.#router = new SensorEventRouter([
+        new SigmaDetectionHandler<ProcessEvent>(this.#store, this.#fields, this.#alert),
+      ]);
+    } else this.#store.swap(next);
+    send({
+      type: "rules-live",
+      generation: message.generation,
+      active: engine.active,
+      inert: engine.inert,
+      compileMs: performance.now() - began,
+    });
+  }
+
+  readonly #alert = (event: ProcessEvent, hit: Hit): void => {
+    this.#hits++;
+    const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
+    const message: AlertMessage = {
+      generation: this.#generation,
+      rule: this.#ruleIndex.get(hit.rule as RuleIr) ?? -1,
+      engine: hit.engine,
+      matches: hit.matches,
+      event: liveEventContext(event),
+      process: processContext(event.entry, sources) as NonNullable<AlertInput["process"]>,
+      createdMs: Date.now(),
+    };
+    this.#alerts.write(alertMessageKind, Buffer.from(JSON.stringify(message)));
+  };
+
+  #report(): DetectReport {
+    const fault = this.#router?.lastFault;
+    return {
+      counters: this.#sensor.counters(),
+      processes: { ...this.#processes.stats },
+      normalized: { ...this.#normalizer.stats },
+      routed: this.#router?.routed ?? 0,
+      faults: this.#router?.faults ?? 0,
+      lastFault: fault instanceof Error ? (fault.stack ?? fault.message) : fault === undefined ? "" : String(fault),
+      hits: this.#hits,
+      alertsSent: this.#alerts.written,
+      alertsDropped: this.#alerts.dropped,
+      swaps: this.#store?.swaps ?? 0,
+    };
+  }
+}

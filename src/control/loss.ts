@@ -1,0 +1,58 @@
+// Watches the account of events: tells losses as state lines, at most one in a while, and closes the account at the end.
+
+import { lost, type RecordKind, recordKinds, unaccounted } from "../sensor/mod.ts";
+import { lossReportMs } from "./config/limits.ts";
+import type { DetectReport } from "./protocol.ts";
+
+/** Losses of all stages together, by kind and stage: what a state line shows. */
+function losses(report: DetectReport): Record<string, number> {
+  const found: Record<string, number> = {};
+  for (const kind of recordKinds) {
+    const c = report.counters[kind];
+    for (const stage of ["droppedKernelRing", "droppedSharedRing", "missed", "malformed"] as const)
+      if (c[stage] > 0) found[`${kind}.${stage}`] = c[stage];
+  }
+  if (report.normalized.malformed > 0) found["normalize.malformed"] = report.normalized.malformed;
+  if (report.alertsDropped > 0) found["alerts.dropped"] = report.alertsDropped;
+  return found;
+}
+
+export class LossWatch {
+  readonly #tell: (action: string, message: string, values: Readonly<Record<string, unknown>>) => void;
+  #told = 0;
+  #toldMs = Number.NEGATIVE_INFINITY;
+
+  constructor(tell: (action: string, message: string, values: Readonly<Record<string, unknown>>) => void) {
+    this.#tell = tell;
+  }
+
+  /** Looks at a report; tells when there are new losses. */
+  take(report: DetectReport, nowMs: number): void {
+    const values = losses(report);
+    const total = Object.values(values).reduce((sum, count) => sum + count, 0);
+    if (total <= this.#told || nowMs - this.#toldMs < lossReportMs) return;
+    this.#tell("events_dropped", `${total - this.#told} events were lost`, {
+      new: total - this.#told,
+      total,
+      ...values,
+    });
+    this.#told = total;
+    this.#toldMs = nowMs;
+  }
+
+  /** The account at the end of a run, per kind: seen, delivered, lost, and what is in no column (0, or the account is wrong). */
+  account(report: DetectReport): Record<string, number> {
+    const account: Record<string, number> = {};
+    const add = (kind: RecordKind): void => {
+      const c = report.counters[kind];
+      account[`${kind}_seen`] = c.seen;
+      account[`${kind}_delivered`] = c.delivered;
+      account[`${kind}_lost`] = lost(c);
+      account[`${kind}_unaccounted`] = unaccounted(c) + c.inFlight + (c.delivered - report.normalized[kind]);
+    };
+    recordKinds.forEach(add);
+    account["alerts_sent"] = report.alertsSent;
+    account["alerts_dropped"] = report.alertsDropped;
+    return account;
+  }
+}

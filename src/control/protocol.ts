@@ -1,0 +1,93 @@
+// What the main thread and the detect worker say to each other. Plain data by postMessage; alerts come through a ring, because
+// there may be many. While the worker sleeps in the shim it hears no messages: whoever sends one calls `wakeSensor` after it.
+
+import type { EventContext, ProcessContext } from "../alert/mod.ts";
+import type { EngineName, InertRule, Match } from "../detect/detector.ts";
+import type { RuleIr } from "../detect/sigma/mod.ts";
+import type { NormalizerStats } from "../normalize/mod.ts";
+import type { Probe, SensorCounters, SensorOptions } from "../sensor/mod.ts";
+import type { ProcessCacheOptions, ProcessCacheStats } from "../state/mod.ts";
+
+export interface StartMessage {
+  readonly type: "start";
+  readonly sensor: SensorOptions;
+  readonly processes: ProcessCacheOptions;
+  readonly namespacesMax: number;
+  /** Host and boot: part of every process's identity. */
+  readonly hostId: string;
+  readonly hostMountNs: number;
+  /** Text of the host's passwd. */
+  readonly passwd: string;
+  readonly alerts: SharedArrayBuffer;
+  /** How often the worker reports, and measures its clock. */
+  readonly reportMs: number;
+}
+
+export interface RulesMessage {
+  readonly type: "rules";
+  /** Counts the rule sets of a run; alerts name the set that their rule index is of. */
+  readonly generation: number;
+  readonly digest: string;
+  readonly rules: readonly RuleIr[];
+}
+
+export type ToDetect =
+  | StartMessage
+  | RulesMessage
+  | { readonly type: "users"; readonly mountNs: number; readonly passwd: string }
+  | { readonly type: "stop" };
+
+/** Where the worker stands; counters are totals since its start. */
+export interface DetectReport {
+  readonly counters: SensorCounters;
+  readonly processes: ProcessCacheStats;
+  readonly normalized: NormalizerStats;
+  readonly routed: number;
+  readonly faults: number;
+  readonly lastFault: string;
+  readonly hits: number;
+  readonly alertsSent: number;
+  /** Alerts that did not fit into the ring to the main thread. */
+  readonly alertsDropped: number;
+  readonly swaps: number;
+}
+
+export type FromDetect =
+  | {
+      readonly type: "opened";
+      readonly handle: number;
+      readonly memory: readonly SharedArrayBuffer[];
+      readonly probes: readonly Probe[];
+    }
+  | {
+      readonly type: "failed";
+      readonly reason: "permission" | "unavailable";
+      readonly message: string;
+      readonly errno: number;
+    }
+  | {
+      readonly type: "rules-live";
+      readonly generation: number;
+      readonly active: number;
+      readonly inert: readonly InertRule[];
+      readonly compileMs: number;
+    }
+  | { readonly type: "ready" }
+  | { readonly type: "report"; readonly report: DetectReport }
+  | { readonly type: "users-wanted"; readonly mountNs: number; readonly pid: number }
+  | { readonly type: "stopped"; readonly report: DetectReport };
+
+/** An alert on its way to the main thread, which has the rules. */
+export interface AlertMessage {
+  readonly generation: number;
+  /** Index into the rules of that generation. */
+  readonly rule: number;
+  readonly engine: EngineName;
+  readonly matches: readonly Match[];
+  readonly event: EventContext;
+  readonly process: ProcessContext;
+  readonly createdMs: number;
+}
+
+/** Kind of an {@link AlertMessage} in the ring. */
+export const alertMessageKind = 1;

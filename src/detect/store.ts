@@ -1,0 +1,33 @@
+// DetectorStore: the live set of detectors. A new set takes its place in one assignment; a rebuild that failed never gets
+// here, so the set before it stays, by identity.
+
+import type { Engine } from "./sigma/mod.ts";
+
+export interface DetectorSet {
+  readonly sigma: Engine;
+  /** Changes when the rules change; shown in the log and in state lines. */
+  readonly digest: string;
+}
+
+export class DetectorStore {
+  #current: DetectorSet;
+  /** How often a set was swapped in after the first. */
+  swaps = 0;
+
+  constructor(first: DetectorSet) {
+    this.#current = first;
+  }
+
+  get current(): DetectorSet {
+    return this.#current;
+  }
+
+  get sigma(): Engine {
+    return this.#current.sigma;
+  }
+
+  swap(next: DetectorSet): void {
+    this.#current = next;
+    this.swaps++;
+  }
+}

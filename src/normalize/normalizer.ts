@@ -1,0 +1,91 @@
+// From a sensor record to an event: brings the process table up to date with every record, and answers with the event that
+// detectors see — or none, for records that only feed the table. Called once a record on the hot path: no allocation but the
+// table's own, no look-up that a rule did not ask for.
+
+import { exitLayout, forkLayout, headerLayout, ProcessRecord, recordKind, sourceId } from "../event/mod.ts";
+import type { BootClock, ProcessCache } from "../state/mod.ts";
+import { type NormalizeContext, ProcessEvent } from "./process-event.ts";
+import { endFields, startFields } from "./process-fields.ts";
+import { decodeExit } from "./signals.ts";
+
+export interface NormalizerOptions extends NormalizeContext {
+  readonly clock: BootClock;
+}
+
+/** What came through, by kind of record; `malformed` are records of a kind that this program does not know. */
+export interface NormalizerStats {
+  exec: number;
+  fork: number;
+  exit: number;
+  task: number;
+  malformed: number;
+}
+
+const body = headerLayout.bytes;
+
+export class Normalizer {
+  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, malformed: 0 };
+  /** All of the inventory has come through. */
+  inventoryDone = false;
+  readonly #processes: ProcessCache;
+  readonly #clock: BootClock;
+  readonly #record: ProcessRecord;
+  readonly #start: ProcessEvent;
+  readonly #end: ProcessEvent;
+
+  constructor(options: NormalizerOptions) {
+    this.#processes = options.processes;
+    this.#clock = options.clock;
+    this.#record = new ProcessRecord(Buffer.alloc(headerLayout.bytes));
+    this.#start = new ProcessEvent("process_start", sourceId("linux/process_creation"), startFields, options);
+    this.#end = new ProcessEvent("process_end", sourceId("linux/process_termination"), endFields, options);
+  }
+
+  /** Takes the record at `at` of `bytes`; the event it means, valid until the next call, or `undefined`. */
+  take(bytes: Buffer, at: number): ProcessEvent | undefined {
+    const pid = bytes.readUInt32LE(at + headerLayout.pid);
+    switch (bytes.readUInt16LE(at + headerLayout.kind)) {
+      case recordKind.exec: {
+        this.stats.exec++;
+        this.#record.bind(bytes, at);
+        const timeMs = this.#clock.toEpochMs(this.#record.timeNs);
+        this.#start.bind(this.#processes.exec(this.#record), timeMs, this.#record.sequence);
+        return this.#start;
+      }
+      case recordKind.fork: {
+        this.stats.fork++;
+        const parentPid = bytes.readUInt32LE(at + body + forkLayout.ppid);
+        const creatorPid = bytes.readUInt32LE(at + body + forkLayout.creatorPid);
+        const parentStartNs = u64(bytes, at + body + forkLayout.parentStartNs);
+        this.#processes.fork(pid, u64(bytes, at + body + forkLayout.startNs), parentPid, parentStartNs, creatorPid);
+        return undefined;
+      }
+      case recordKind.exit: {
+        this.stats.exit++;
+        const timeNs = u64(bytes, at + headerLayout.timeNs);
+        const status = bytes.readUInt32LE(at + body + exitLayout.exitCode);
+        const entry = this.#processes.exit(pid, u64(bytes, at + body + exitLayout.startNs), timeNs, status);
+        if (entry === undefined) return undefined;
+        const sequence = u64(bytes, at + headerLayout.sequence);
+        this.#end.bind(entry, this.#clock.toEpochMs(timeNs), sequence, decodeExit(status));
+        return this.#end;
+      }
+      case recordKind.task:
+        this.stats.task++;
+        this.#record.bind(bytes, at);
+        // A live record that came first says the same or more: the inventory looks at the process later than its exec.
+        if (this.#processes.find(pid, this.#record.startNs)?.program === undefined) this.#processes.exec(this.#record);
+        return undefined;
+      case recordKind.inventoryEnd:
+        this.inventoryDone = true;
+        return undefined;
+      default:
+        this.stats.malformed++;
+        return undefined;
+    }
+  }
+}
+
+function u64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+}

@@ -1,0 +1,11 @@
+/** The door of the room `state`: what the agent remembers between events. */
+export { BootClock } from "./clock.ts";
+export { type ContainerRef, containerOf, systemdUnitOf } from "./container.ts";
+export {
+  ProcessCache,
+  type ProcessCacheOptions,
+  type ProcessCacheStats,
+  type ProcessEntry,
+  type Program,
+} from "./process-cache.ts";
+export { parsePasswd, passwdSizeMaxBytes, UserNames, type UserNamesOptions } from "./user-names.ts";

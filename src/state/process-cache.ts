@@ -1,0 +1,237 @@
+// Who is who: every process by pid and start time, with the program it runs, its parent and a few ancestors. Filled from
+// the inventory and from fork, exec and exit records; never from /proc. A program's record is kept as bytes and decoded
+// only when somebody asks, so that a storm of short processes costs a copy each and nothing more.
+//
+// Bounds: `entriesMax` processes, of which the exited are forgotten first (oldest first), then the oldest of all, counted.
+// Programs' bytes are bounded the same way by `bytesMax`. An ancestor further away than `ancestorsMax` that has exited is
+// cut off, so that a chain of processes that each start the next and exit cannot grow.
+
+import { ProcessRecord, processLayout } from "../event/mod.ts";
+
+const parentPidAt = processLayout.ppid;
+
+/** What a process runs: the copy of its EXEC or TASK record, shared with children until they exec. */
+export class Program {
+  readonly record: ProcessRecord;
+  readonly bytes: number;
+  /** Entries of the table that run it: forks share it. Kept by the table. */
+  holders = 0;
+  #image: string | undefined;
+  #commandLine: string | undefined;
+
+  constructor(copy: Buffer) {
+    this.record = new ProcessRecord(copy);
+    this.bytes = copy.length;
+  }
+
+  /** Absolute path of the executable; empty for a kernel thread. */
+  get image(): string {
+    this.#image ??= this.record.text("exe");
+    return this.#image;
+  }
+
+  get commandLine(): string {
+    this.#commandLine ??= this.record.commandLine;
+    return this.#commandLine;
+  }
+}
+
+export interface ProcessEntry {
+  readonly pid: number;
+  /** CLOCK_BOOTTIME of its start; with the pid, its identity. */
+  readonly startNs: number;
+  parentPid: number;
+  parentStartNs: number;
+  parent: ProcessEntry | undefined;
+  /** Undefined when neither its exec nor its inventory was seen. */
+  program: Program | undefined;
+  /** Undefined while it runs. */
+  endNs: number | undefined;
+  /** Wait status, when it has ended. */
+  exitStatus: number | undefined;
+}
+
+export interface ProcessCacheOptions {
+  readonly entriesMax: number;
+  readonly bytesMax: number;
+  /** Exited processes to remember: their children's events and late alerts name them. */
+  readonly exitedMax: number;
+  readonly ancestorsMax: number;
+}
+
+/** Counters of what the table could not know or keep. */
+export interface ProcessCacheStats {
+  size: number;
+  bytes: number;
+  /** Look-ups of a parent, and how many found none. */
+  parentLookups: number;
+  parentMisses: number;
+  /** Forgotten although they still ran, because the table was full. */
+  evictedLive: number;
+  evictedExited: number;
+  /** Ends of processes whose start was never seen. */
+  unknownExits: number;
+}
+
+export class ProcessCache {
+  readonly #options: ProcessCacheOptions;
+  readonly #byPid = new Map<number, ProcessEntry>();
+  /** Ring of exited entries, oldest at `#exitedAt`; its length is `exitedMax`. */
+  readonly #exited: (ProcessEntry | undefined)[];
+  #exitedAt = 0;
+  readonly stats: ProcessCacheStats = {
+    size: 0,
+    bytes: 0,
+    parentLookups: 0,
+    parentMisses: 0,
+    evictedLive: 0,
+    evictedExited: 0,
+    unknownExits: 0,
+  };
+
+  constructor(options: ProcessCacheOptions) {
+    this.#options = options;
+    this.#exited = new Array(options.exitedMax);
+  }
+
+  /** The process with this identity, or `undefined`. A start of -1 takes whoever has the pid. O(1). */
+  find(pid: number, startNs: number): ProcessEntry | undefined {
+    const entry = this.#byPid.get(pid);
+    if (entry === undefined) return undefined;
+    return startNs < 0 || entry.startNs === startNs ? entry : undefined;
+  }
+
+  /** A fork: the child runs what its creator runs. */
+  fork(pid: number, startNs: number, parentPid: number, parentStartNs: number, creatorPid: number): ProcessEntry {
+    const creator = this.#byPid.get(creatorPid);
+    return this.#insert(pid, startNs, parentPid, parentStartNs, creator?.program);
+  }
+
+  /**
+   * An exec, or a process of the inventory: `record` is copied. The entry keeps its parent when it is known already (a process
+   * whose parent died has another parent by the time it execs; who started it is what counts).
+   */
+  exec(record: ProcessRecord): ProcessEntry {
+    const pid = record.pid;
+    const startNs = record.startNs;
+    const program = new Program(record.copy());
+    let entry = this.find(pid, startNs);
+    if (entry === undefined)
+      entry = this.#insert(pid, startNs, record.field(parentPidAt), record.parentStartNs, program);
+    else {
+      this.#setProgram(entry, program);
+      this.#makeRoom(entry);
+    }
+    return entry;
+  }
+
+  /** The end of a process; `undefined` when it was never seen. The entry stays for a while. */
+  exit(pid: number, startNs: number, endNs: number, status: number): ProcessEntry | undefined {
+    const entry = this.find(pid, startNs);
+    if (entry === undefined) {
+      this.stats.unknownExits++;
+      return undefined;
+    }
+    if (entry.endNs !== undefined) return entry;
+    entry.endNs = endNs;
+    entry.exitStatus = status;
+    const oldest = this.#exited[this.#exitedAt];
+    this.#exited[this.#exitedAt] = entry;
+    this.#exitedAt = (this.#exitedAt + 1) % this.#exited.length;
+    if (oldest !== undefined) this.#forget(oldest, "evictedExited");
+    return entry;
+  }
+
+  /** The parent of an entry, or `undefined`; counted, so that what was never known is visible. */
+  parentOf(entry: ProcessEntry): ProcessEntry | undefined {
+    this.stats.parentLookups++;
+    // The inventory comes in any order: a parent may be known by now that was not when the child was met.
+    entry.parent ??= this.find(entry.parentPid, entry.parentStartNs);
+    if (entry.parent === undefined && entry.parentPid !== 0) this.stats.parentMisses++;
+    return entry.parent;
+  }
+
+  #insert(
+    pid: number,
+    startNs: number,
+    parentPid: number,
+    parentStartNs: number,
+    program: Program | undefined,
+  ): ProcessEntry {
+    const known = this.#byPid.get(pid);
+    if (known !== undefined && known.startNs === startNs) return known;
+    if (known !== undefined) this.#drop(known);
+    const parent = this.find(parentPid, parentStartNs);
+    const entry: ProcessEntry = {
+      pid,
+      startNs,
+      parentPid,
+      parentStartNs,
+      parent,
+      program: undefined,
+      endNs: undefined,
+      exitStatus: undefined,
+    };
+    this.#byPid.set(pid, entry);
+    this.stats.size = this.#byPid.size;
+    if (program !== undefined) this.#setProgram(entry, program);
+    this.#trimAncestors(entry);
+    this.#makeRoom(entry);
+    return entry;
+  }
+
+  #setProgram(entry: ProcessEntry, program: Program): void {
+    if (program.holders++ === 0) this.stats.bytes += program.bytes;
+    this.#release(entry);
+    entry.program = program;
+  }
+
+  #release(entry: ProcessEntry): void {
+    const program = entry.program;
+    if (program !== undefined && --program.holders === 0) this.stats.bytes -= program.bytes;
+  }
+
+  #trimAncestors(entry: ProcessEntry): void {
+    let ancestor: ProcessEntry | undefined = entry;
+    for (let i = 0; i < this.#options.ancestorsMax && ancestor !== undefined; i++) ancestor = ancestor.parent;
+    if (ancestor?.endNs !== undefined) ancestor.parent = undefined;
+  }
+
+  #makeRoom(fresh: ProcessEntry): void {
+    const { entriesMax, bytesMax } = this.#options;
+    while ((this.#byPid.size > entriesMax || this.stats.bytes > bytesMax) && this.#byPid.size > 1) {
+      const oldestExited = this.#oldestExited();
+      if (oldestExited !== undefined) {
+        this.#forget(oldestExited, "evictedExited");
+        continue;
+      }
+      // All that is left runs. The first key is the oldest; this is rare and may be slow.
+      const oldest = this.#byPid.values().next().value;
+      if (oldest === undefined || oldest === fresh) return;
+      this.#forget(oldest, "evictedLive");
+    }
+  }
+
+  #oldestExited(): ProcessEntry | undefined {
+    for (let i = 0; i < this.#exited.length; i++) {
+      const at = (this.#exitedAt + i) % this.#exited.length;
+      const entry = this.#exited[at];
+      if (entry === undefined) continue;
+      this.#exited[at] = undefined;
+      if (this.#byPid.get(entry.pid) === entry) return entry;
+    }
+    return undefined;
+  }
+
+  #forget(entry: ProcessEntry, counter: "evictedLive" | "evictedExited"): void {
+    if (this.#byPid.get(entry.pid) !== entry) return;
+    this.#drop(entry);
+    this.stats[counter]++;
+  }
+
+  #drop(entry: ProcessEntry): void {
+    this.#byPid.delete(entry.pid);
+    this.stats.size = this.#byPid.size;
+    this.#release(entry);
+  }
+}

@@ -1,0 +1,11 @@
+// The one place that starts workers. It stands beside the worker files and beside main.ts, because in a compiled binary
+// `import.meta.url` of every module is that of main: a URL made elsewhere would not find them.
+
+export type WorkerName = "detect";
+
+/** A worker thread. Who starts it must listen for `error` and `close`: a worker that fails to start is never silent. */
+export function spawnWorker(name: WorkerName): Worker {
+  // One literal URL a worker: the bundler only sees those.
+  const urls: Record<WorkerName, () => URL> = { detect: () => new URL("./detect.worker.ts", import.meta.url) };
+  return new Worker(urls[name]().href, { name });
+}
