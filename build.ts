@@ -142,10 +142,13 @@ async function buildAgent(target: Target, outFolder: string): Promise<void> {
         },
         throw: false,
       });
-      if (!result.success) throw new BuildError(`bundling failed\n${result.logs.map(String).join("\n")}`);
-      if (target.arch === hostArch) await smoke(partial);
-      renameSync(partial, outfile);
-      rmSync(join(outFolder, "partial"), { recursive: true, force: true });
+      try {
+        if (!result.success) throw new BuildError(`bundling failed\n${result.logs.map(String).join("\n")}`);
+        if (target.arch === hostArch) await smoke(partial);
+        renameSync(partial, outfile);
+      } finally {
+        rmSync(join(outFolder, "partial"), { recursive: true, force: true });
+      }
       writeFileSync(join(outFolder, "THIRD_PARTY_NOTICES"), notices);
     },
   });
