@@ -2,8 +2,8 @@
 // Started through bootstrap.mjs:
 //   npm run ok [-- --fix]     types, lint, format, generated files, unit tests; --fix formats and repairs first
 //   npm test                  the same, then the build and every suite below test/
-//   npm run bench [-- NAME]   test/bench/NAME.bench.ts, or all of them
-//   npm run soak [-- NAME]    test/soak/NAME.soak.ts, or all of them
+//   npm run bench [-- NAME]   test/bench/NAME.ts, or all of them
+//   npm run soak [-- NAME]    test/soak/NAME.ts, or all of them
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -131,10 +131,13 @@ async function everything(): Promise<Outcome[]> {
   return outcomes;
 }
 
-/** Benchmarks and long runs are programs of their own: exit code 0 is a pass. */
-async function programs(folder: string, ending: string, names: readonly string[]): Promise<Outcome[]> {
-  const all = filesBelow(folder, (path) => path.endsWith(ending));
-  const nameOf = (path: string): string => path.slice(folder.length + 1, -ending.length);
+/**
+ * Benchmarks and long runs are programs of their own, directly in their folder (what they share lies in folders below it): exit
+ * code 0 is a pass.
+ */
+async function programs(folder: string, names: readonly string[]): Promise<Outcome[]> {
+  const nameOf = (path: string): string => path.slice(folder.length + 1, -".ts".length);
+  const all = filesBelow(folder, (path) => /^[a-z0-9-]+$/.test(nameOf(path)) && path.endsWith(".ts"));
   const unknown = names.filter((name) => !all.some((path) => nameOf(path) === name));
   if (unknown.length > 0 || all.length === 0) {
     process.stderr.write(
@@ -165,8 +168,8 @@ async function main([command = "", ...args]: string[]): Promise<void> {
       await show([bun, "build.ts"]);
     }
     outcomes = command === "ok" ? await okChecks() : await everything();
-  } else if (command === "bench") outcomes = await programs("test/bench", ".bench.ts", args);
-  else if (command === "soak") outcomes = await programs("test/soak", ".soak.ts", args);
+  } else if (command === "bench") outcomes = await programs("test/bench", args);
+  else if (command === "soak") outcomes = await programs("test/soak", args);
   else throw new RangeError(`unknown command ${command}`);
 
   const total = (key: "passed" | "failed"): number => outcomes.reduce((sum, it) => sum + it[key], 0);

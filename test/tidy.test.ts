@@ -30,8 +30,8 @@ const rooms = [
 const seeingAll = new Set(["control", "cli"]);
 /** Usable as a library: imports nothing of the agent. */
 const standingAlone = "src/detect/sigma/";
-/** Files directly in src/ that belong to no room and that rooms may import: they hold constants only. */
-const commonFiles = new Set(["src/build-info.gen.ts"]);
+/** Files directly in src/ that rooms may import: constants of the build, and the one place that starts the workers beside it. */
+const commonFiles = new Set(["src/build-info.gen.ts", "src/workers.ts"]);
 
 function listFiles(): SourceFile[] {
   const listed = Bun.spawnSync(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root });
