@@ -116,7 +116,10 @@ export class AlertEncoder {
   #fit(make: (shaper: Shaper) => string): string {
     let line = "";
     for (const [index, factor] of shrinkFactors.entries()) {
-      line = escapeUnsafe(make(new Shaper(factor, index === shrinkFactors.length - 1)));
+      const shaper = new Shaper(factor, index === shrinkFactors.length - 1);
+      const json = make(shaper);
+      if (shaper.isOverflowing) continue;
+      line = escapeUnsafe(json);
       // One UTF-16 unit is at most three bytes of UTF-8.
       if (line.length * 3 < lineSizeMaxBytes || Buffer.byteLength(line) < lineSizeMaxBytes) return line;
     }

@@ -32,11 +32,11 @@ export const extraCountMax = 512;
 export const truncatedCountMax = 64;
 
 /**
- * A line above {@link lineSizeMaxBytes} is made again with all text limits divided by these, one after the other; the last
+ * A line above {@link lineSizeMaxBytes} is made again with all text limits divided by these, one after the other; the last try
  * also leaves out `sigil.event`, `sigil.match`, `sigil.ancestors`, the environment and what the source added. Then at most
- * about 1,700 texts of 128 units at 6 bytes each remain, which always fits (asserted in a test with the worst input).
+ * about 1,700 texts of 128 units at 6 bytes each remain with the arguments, which always fits (a test gives it the worst).
  */
-export const shrinkFactors: readonly number[] = [1, 8, 64];
+export const shrinkFactors: readonly number[] = [1, 8, 64, 64];
 
 /** Units that a text keeps at least, however much is shrunk: no name or hash becomes a stump. */
 export const textLengthMin = 128;

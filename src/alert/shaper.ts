@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import {
   extraCountMax,
   extraDepthMax,
+  lineSizeMaxBytes,
   listCountMax,
   textLengthMax,
   textLengthMin,
@@ -27,10 +28,16 @@ export class Shaper {
   /** Whether only the parts that identify the alert are wanted. */
   readonly isMinimal: boolean;
   readonly #divisor: number;
+  #units = 0;
 
   constructor(divisor = 1, isMinimal = false) {
     this.#divisor = divisor;
     this.isMinimal = isMinimal;
+  }
+
+  /** Whether the texts so far cannot fit into a line: what is made now is thrown away, so texts are not looked at any more. */
+  get isOverflowing(): boolean {
+    return this.#units > lineSizeMaxBytes;
   }
 
   /** Notes that `name` was cut. */
@@ -46,6 +53,8 @@ export class Shaper {
   /** As {@link text}, but keeps an empty text. */
   anyText(value: string, name: string, lengthMax: number = textLengthMax, keep: Keep = "head"): string {
     const max = this.#divisor === 1 ? lengthMax : Math.max(textLengthMin, Math.floor(lengthMax / this.#divisor));
+    this.#units += Math.min(value.length, max);
+    if (this.isOverflowing) return "";
     if (value.length <= max) return value.isWellFormed() ? value : value.toWellFormed();
     this.cut(name);
     // A pair that the cut splits loses its other half too: a lone surrogate is no character.
