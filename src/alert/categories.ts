@@ -1,7 +1,7 @@
 // Which `event.category`, `event.type` and `event.action` a document has. Consoles and prebuilt rules filter by exactly these
 // words, so they follow ECS's list of pairs and the words that Elastic's own agent uses.
 
-import type { Hit } from "../detect/detector.ts";
+import type { Hit } from "../detect/mod.ts";
 import { type EventKind, eventKinds } from "../event/mod.ts";
 import type { Fields } from "./event-fields.ts";
 

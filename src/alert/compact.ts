@@ -1,7 +1,7 @@
 // One line for a person at a terminal: time, level, rule, process, user, and what it did, cut to the width. Everything that
 // comes from the event is made harmless first: an attacker chooses command lines and file names.
 
-import type { Hit, Level } from "../detect/detector.ts";
+import type { Hit, Level } from "../detect/mod.ts";
 import { printable, shorten } from "../std/mod.ts";
 import type { EventInput, StateInput } from "./encoder.ts";
 import { userDoc } from "./event-fields.ts";

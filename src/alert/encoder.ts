@@ -1,7 +1,7 @@
 // Turns what a detector found into the line that leaves: a nested ECS 9.5 document, one object, at most 1 MiB. An encoder is
 // made once per agent or replay; host, agent and rules are serialized once and joined to each line as text.
 
-import type { Hit, Level, RuleInfo } from "../detect/detector.ts";
+import type { Hit, Level, RuleInfo } from "../detect/mod.ts";
 import { alertCategories, type Categories, eventCategories } from "./categories.ts";
 import { type CompactOptions, compactLine } from "./compact.ts";
 import { ecsNames, type FieldSets, fieldSets, fileDoc, outcomeOf } from "./event-fields.ts";

@@ -1,7 +1,7 @@
 // What an alert is made from: plain data that crosses threads. The detect worker fills it in (context is joined here and
 // only here, when there is a hit), the ECS encoder turns it into the document of the contract.
 
-import type { Hit } from "../detect/detector.ts";
+import type { Hit } from "../detect/mod.ts";
 import type { EventKind } from "../event/mod.ts";
 
 export interface UserContext {

@@ -1,7 +1,7 @@
 // The parts of a document that do not depend on the event: host, agent, data stream and rule. They are shaped and serialized
 // once and joined to each line as text.
 
-import type { RuleInfo } from "../detect/detector.ts";
+import type { RuleInfo } from "../detect/mod.ts";
 import { threatOf } from "./attack.ts";
 import type { AgentContext, HostContext } from "./model.ts";
 import { address, compactDoc, type Doc, type Shaper } from "./shaper.ts";

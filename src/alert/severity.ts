@@ -1,7 +1,7 @@
 // What a rule's level is in numbers. Elastic's rule for external alerts reads exactly 21, 47, 73 and 99 and takes every other
 // number for "medium", hence 21 for `informational` too; the word itself stands in `sigil.level`.
 
-import type { Level } from "../detect/detector.ts";
+import type { Level } from "../detect/mod.ts";
 
 export interface Severity {
   /** `event.severity`. */

@@ -3,7 +3,7 @@
 // offered = filtered + written + dropped + failed + queued.
 
 import { lineSizeMaxBytes, type OutputRecord, reachesLevel } from "../alert/mod.ts";
-import type { Level } from "../detect/detector.ts";
+import type { Level } from "../detect/mod.ts";
 import {
   batchSizeBytes,
   dropReportIntervalMs,

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OutputRecord } from "../alert/mod.ts";
-import type { Level } from "../detect/detector.ts";
+import type { Level } from "../detect/mod.ts";
 import { highWaterBytes, queueSizeMaxBytes } from "./limits.ts";
 import { AlertSink, type OutputNotice, type OutputStats, SinkError } from "./mod.ts";
 
