@@ -1,4 +1,4 @@
-// Door of the detect worker; started by workers.ts. The work is in control/detect-loop.ts.
-import { runDetectLoop } from "./control/detect-loop.ts";
+// Door of the detect worker; started by workers.ts. The work is in control/detect/loop.ts.
+import { runDetectLoop } from "./control/detect/mod.ts";
 
 runDetectLoop();

@@ -1,9 +1,10 @@
-// `agent run`: from flags and configuration to the agent of `control/agent.ts`, which does the work.
+// `agent run`: from flags and configuration to the agent of `control/agent`, which does the work.
 
+import type { AgentEnd } from "../control/agent/mod.ts";
 import type { AppConfig } from "../control/config/mod.ts";
 import type { CommandArgs } from "./commands.ts";
 import { isTerminal, readConfig, requireConfig, usesColor } from "./context.ts";
-import type { ExitCode } from "./exit-code.ts";
+import { ExitCode } from "./exit-code.ts";
 
 export async function runEntry(args: CommandArgs<"run">): Promise<ExitCode> {
   const config = requireConfig(args);
@@ -13,12 +14,21 @@ export async function runEntry(args: CommandArgs<"run">): Promise<ExitCode> {
 
 /** Runs until a signal, the end of `--duration`, or a closed stdout that was the only output. */
 export async function runCommand(args: CommandArgs<"run">, config: AppConfig): Promise<ExitCode> {
-  const { startAgent } = await import("../control/agent.ts");
-  return startAgent({
+  const { startAgent } = await import("../control/agent/mod.ts");
+  const end = await startAgent({
     config,
     // The same flags and environment over what the file says now.
     reloadConfig: () => readConfig(args),
     durationMs: args.duration,
     stdout: { isTerminal: isTerminal(1), color: usesColor(1) },
   });
+  return exitCodes[end];
 }
+
+const exitCodes: Readonly<Record<AgentEnd, ExitCode>> = {
+  done: ExitCode.ok,
+  permission: ExitCode.noPermission,
+  unavailable: ExitCode.unavailable,
+  output: ExitCode.config,
+  fault: ExitCode.findings,
+};

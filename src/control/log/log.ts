@@ -44,7 +44,7 @@ export interface RootLog extends Log {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: "text" | "json";
-  /** Empty: none. Opening it may fail: `openLog` throws what the system says. */
+  /** Empty: none. `openLog` throws when it cannot be opened. */
   readonly file: string;
   readonly component?: string;
   readonly now?: () => number;
@@ -54,9 +54,16 @@ export interface LogOptions {
 
 /** Opens the log of the program. */
 export function openLog(options: LogOptions): RootLog {
-  const writers =
-    options.writers ?? (options.file === "" ? [descriptorWriter(2)] : [descriptorWriter(2), fileWriter(options.file)]);
-  return new MainLog(options, writers);
+  return new MainLog(options, options.writers ?? [descriptorWriter(2), ...openFile(options.file)]);
+}
+
+function openFile(path: string): LineWriter[] {
+  if (path === "") return [];
+  try {
+    return [fileWriter(path)];
+  } catch (cause) {
+    throw new Error(`cannot open the log file ${path}`, { cause });
+  }
 }
 
 /** A log for another thread: entries are handed to `post` as plain data and written by {@link RootLog.accept}. */

@@ -3,6 +3,7 @@
 
 import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
+import { writeErr } from "../../cli/output.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
 import { SigmaDetectionHandler } from "../../detect/sigma-handler.ts";
 import { DetectorStore } from "../../detect/store.ts";
@@ -38,17 +39,26 @@ const closeTimeoutMs = 30_000;
 export async function replay(command: ReplayCommand): Promise<0 | 1 | 2 | 64 | 78> {
   const { config } = command;
   const log = openLog({ level: config.logging.level, format: config.logging.format, file: config.logging.file });
+  let done: Done;
   try {
-    return await run(command, log.child("replay"));
+    done = await run(command, log.child("replay"));
   } finally {
     await log.close();
   }
+  // The last line on stderr, after what the log had left to say.
+  if (command.summary && done.summary !== undefined) writeErr(`${JSON.stringify(done.summary)}\n`);
+  return done.exitCode;
 }
 
-async function run(command: ReplayCommand, log: Log): Promise<0 | 1 | 2 | 64 | 78> {
+interface Done {
+  readonly exitCode: 0 | 1 | 2 | 64 | 78;
+  readonly summary?: Readonly<Record<string, number>>;
+}
+
+async function run(command: ReplayCommand, log: Log): Promise<Done> {
   const { config, output } = command;
   const rules = await loadSigmaRules(config.sigma);
-  if (!sayRules(rules, log)) return 78;
+  if (!sayRules(rules, log)) return { exitCode: 78 };
   const fields = new FieldTable();
   const { route, fieldReason } = replayCatalogue;
   const engine = new Engine(config.sigma.enabled ? rules.rules : [], { slots: fields, route, fieldReason });
@@ -57,15 +67,19 @@ async function run(command: ReplayCommand, log: Log): Promise<0 | 1 | 2 | 64 | 7
   log.info("rules loaded", { active: engine.active, inert: engine.inert.length });
 
   let sink: AlertSink;
+  let failure: string | undefined;
   try {
     const { minLevel, queueSizeBytes } = config.alerts;
     sink = new AlertSink({
       outputs: [{ path: output, format: "ndjson", minLevel, onFailure: "close", queueSizeMaxBytes: queueSizeBytes }],
+      onNotice: (notice) => {
+        if ("error" in notice) failure = notice.error.code;
+      },
     });
   } catch (error) {
     if (!(error instanceof SinkError)) throw error;
     log.error("output cannot be opened", { reason: error.message });
-    return 64;
+    return { exitCode: 64 };
   }
   const encoder = new AlertEncoder({
     agent: { type: "sigil", version: buildInfo.version },
@@ -80,16 +94,14 @@ async function run(command: ReplayCommand, log: Log): Promise<0 | 1 | 2 | 64 | 7
   });
   const [stats] = await sink.close(closeTimeoutMs);
   if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
-  if (command.summary) {
-    const { files, events, malformed, alerts, seconds, events_per_second } = summary;
-    const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
-    process.stderr.write(`${JSON.stringify(line)}\n`);
-  }
-  if (stats === undefined || stats.failed + stats.dropped === 0) return exitCode;
-  // A reader that has seen enough went away; a file that cannot be written is a fault.
-  if (output === "-") return 0;
-  log.error("alerts could not be written", { path: output, lost: stats.failed + stats.dropped });
-  return 2;
+  const { files, events, malformed, alerts, seconds, events_per_second } = summary;
+  const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
+  const lost = stats === undefined ? 0 : stats.failed + stats.dropped;
+  if (lost === 0) return { exitCode, summary: line };
+  // A reader that has seen enough went away: that is no fault, and nothing is said.
+  if (failure === "EPIPE") return { exitCode: 0 };
+  log.error("alerts could not be written", { path: output, lost, reason: failure ?? "too slow" });
+  return { exitCode: 2, summary: line };
 }
 
 /** Logs what is wrong with the rules; false when nothing is left to replay with. */

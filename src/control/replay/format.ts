@@ -18,6 +18,7 @@ export function detectFormat(head: Buffer): Detected {
   if (first === 0x5b) return { format: "json" };
   if (first !== 0x7b) {
     if (starts(head.subarray(at), "type=")) return { unsupported: "auditd" };
+    if (/^Record \d+\r?\n\s*\{/.test(head.toString("latin1", at, at + 64))) return { format: "json" };
     // A text that begins with a damaged line is still read; bytes that no text has are not.
     return head.subarray(0, 1024).includes(0) ? { unsupported: "binary" } : { format: "ndjson" };
   }

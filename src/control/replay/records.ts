@@ -89,6 +89,11 @@ export class LineSplitter implements Splitter {
   }
 }
 
+/** A line that evtx_dump writes before each record. */
+const separator = /^Record \d+ *$/;
+/** Enough to recognise a separator. */
+const garbageMaxChars = 32;
+
 /** Values in a row; arrays at the top are unpacked. */
 export class ValueSplitter implements Splitter {
   readonly #onRecord: OnRecord;
@@ -102,8 +107,9 @@ export class ValueSplitter implements Splitter {
   #inString = false;
   #escaped = false;
   #inArray = false;
-  /** In something that is no value, until the line ends. */
-  #garbage = false;
+  /** The beginning of something that is no value, until the line ends; `undefined` when there is none. */
+  #garbage: string | undefined;
+  #garbageLine = 1;
   #line = 1;
   #valueLine = 1;
 
@@ -144,29 +150,39 @@ export class ValueSplitter implements Splitter {
   }
 
   end(): void {
+    this.#endGarbage();
     if (this.#depth > 0) this.#drop(this.#valueLine, "the input ends inside of a value");
   }
 
   /** Between values; true when `byte` begins one. */
   #between(byte: number): boolean {
     if (isSpace(byte)) {
-      if (byte === newline) this.#garbage = false;
+      if (byte === newline) this.#endGarbage();
+      else if (this.#garbage !== undefined) this.#garbage += " ";
       return false;
     }
     if (byte === openBrace || (byte === openBracket && this.#inArray)) {
-      this.#garbage = false;
+      this.#endGarbage();
       this.#depth = 1;
       this.#valueLine = this.#line;
       return true;
     }
-    if (this.#garbage) return false;
-    if (byte === openBracket) this.#inArray = true;
+    if (this.#garbage !== undefined) {
+      if (this.#garbage.length < garbageMaxChars) this.#garbage += String.fromCharCode(byte);
+    } else if (byte === openBracket) this.#inArray = true;
     else if (byte === closeBracket && this.#inArray) this.#inArray = false;
     else if (byte !== comma || !this.#inArray) {
-      this.#garbage = true;
-      this.#onRecord(undefined, this.#line, "this is not the beginning of a JSON object");
+      this.#garbage = String.fromCharCode(byte);
+      this.#garbageLine = this.#line;
     }
     return false;
+  }
+
+  #endGarbage(): void {
+    const text = this.#garbage;
+    this.#garbage = undefined;
+    if (text === undefined || separator.test(text)) return;
+    this.#onRecord(undefined, this.#garbageLine, "this is not the beginning of a JSON object");
   }
 
   #keep(bytes: Buffer): void {

@@ -2,7 +2,7 @@
 // not an errno from deep inside.
 
 import { existsSync, readFileSync } from "node:fs";
-import { capabilityNames } from "../normalize/mod.ts";
+import { capabilityNames } from "../../normalize/mod.ts";
 
 export interface Missing {
   /** `permission`: more rights would help; `unavailable`: nothing on this kernel would. */

@@ -2,13 +2,12 @@
 // it calls `startAgent`: flags and configuration are resolved and checked.
 
 import hyperid from "hyperid";
-import { AlertEncoder, type AlertInput } from "../alert/mod.ts";
-import { buildInfo } from "../build-info.gen.ts";
-import { ExitCode } from "../cli/exit-code.ts";
-import { ruleInfo } from "../detect/mod.ts";
-import type { RuleIr } from "../detect/sigma/mod.ts";
-import type { Probe } from "../sensor/mod.ts";
-import { AlertSink, type OutputNotice, SinkError } from "../sink/mod.ts";
+import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
+import { buildInfo } from "../../build-info.gen.ts";
+import { ruleInfo } from "../../detect/mod.ts";
+import type { RuleIr } from "../../detect/sigma/mod.ts";
+import type { Probe } from "../../sensor/mod.ts";
+import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
 import {
   detectReportMs,
   exitedProcessesMax,
@@ -19,16 +18,16 @@ import {
   sensorBatchUs,
   startTimeoutMs,
   userNamespacesMax,
-} from "./config/limits.ts";
-import type { AppConfig, LoadedConfig } from "./config/mod.ts";
+} from "../config/limits.ts";
+import type { AppConfig, LoadedConfig } from "../config/mod.ts";
+import type { AlertMessage, DetectReport } from "../detect/mod.ts";
+import { openLog, type RootLog } from "../log/mod.ts";
+import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
-import { openLog, type RootLog } from "./log/mod.ts";
 import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
-import type { AlertMessage, DetectReport } from "./protocol.ts";
-import { loadSigmaRules, type SigmaRules } from "./rules/mod.ts";
 
 export interface AgentOptions {
   readonly config: AppConfig;
@@ -39,20 +38,26 @@ export interface AgentOptions {
   readonly stdout: { readonly isTerminal: boolean; readonly color: boolean };
 }
 
+/**
+ * How a run ended: as it was told to (a signal, the end of its time, a reader that went away), for want of a permission or of a
+ * kernel that can be watched, because an output cannot be opened, or by a fault of its own.
+ */
+export type AgentEnd = "done" | "permission" | "unavailable" | "output" | "fault";
+
 /** Runs until a signal, the end of `durationMs`, or a closed stdout that was the only output. */
-export async function startAgent(options: AgentOptions): Promise<ExitCode> {
+export async function startAgent(options: AgentOptions): Promise<AgentEnd> {
   const { logging } = options.config;
   const log = openLog({ level: logging.level, format: logging.format, file: logging.file });
   try {
     const missing = missingPrerequisites();
     for (const { what, hint } of missing) log.error("cannot start: something is missing", { missing: what, hint });
-    if (missing.some(({ kind }) => kind === "permission")) return ExitCode.noPermission;
-    if (missing.length > 0) return ExitCode.unavailable;
+    if (missing.some(({ kind }) => kind === "permission")) return "permission";
+    if (missing.length > 0) return "unavailable";
     return await new Agent(options, log).run();
   } catch (error) {
     if (!(error instanceof SinkError)) throw error;
     log.error("cannot open an output", { error: error.message });
-    return ExitCode.config;
+    return "output";
   } finally {
     await log.close();
   }
@@ -74,8 +79,8 @@ class Agent {
   #readyTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
   /** Resolves `run`'s wait; the first reason wins. */
-  #end!: (code: ExitCode) => void;
-  readonly #ended: Promise<ExitCode>;
+  #end!: (code: AgentEnd) => void;
+  readonly #ended: Promise<AgentEnd>;
   readonly #startedMs = performance.now();
 
   constructor(options: AgentOptions, log: RootLog) {
@@ -131,25 +136,25 @@ class Agent {
         usersWanted: (mountNs, pid) => this.#detect.users(mountNs, readPasswdOf(mountNs, pid)),
         failed: ({ reason, message }) => {
           log.error("the sensor cannot run here", { error: message });
-          this.#end(reason === "permission" ? ExitCode.noPermission : ExitCode.unavailable);
+          this.#end(reason === "permission" ? "permission" : "unavailable");
         },
         died: (reason, isFinal) => {
           log.error("the detect worker died", { reason, restarted: !isFinal });
           this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
-          if (isFinal) this.#end(ExitCode.findings);
+          if (isFinal) this.#end("fault");
         },
       },
     );
   }
 
-  async run(): Promise<ExitCode> {
+  async run(): Promise<AgentEnd> {
     const signals = this.#listen();
     try {
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#readyTimer = setTimeout(() => {
         this.#log.error("the sensor did not start in time", { seconds: startTimeoutMs / 1000 });
-        this.#end(ExitCode.unavailable);
+        this.#end("unavailable");
       }, startTimeoutMs);
       this.#putRules(await loadSigmaRules(this.#config.sigma));
       return await this.#ended;
@@ -197,7 +202,7 @@ class Agent {
     const { name, dropped, failed } = notice.output;
     if (notice.state === "closed" && name === "-" && !this.#sink.isOpen) {
       // The reader of our only output went away, as `head` does: nobody is left to alert.
-      this.#end(ExitCode.ok);
+      this.#end("done");
       return;
     }
     const error = "error" in notice ? notice.error.message : "";
@@ -236,7 +241,7 @@ class Agent {
     });
     const { durationMs } = this.#options;
     if (durationMs !== undefined && this.#durationTimer === undefined)
-      this.#durationTimer = setTimeout(() => this.#end(ExitCode.ok), durationMs);
+      this.#durationTimer = setTimeout(() => this.#end("done"), durationMs);
   }
 
   #onReport(report: DetectReport): void {
@@ -323,10 +328,10 @@ class Agent {
     let isStopping = false;
     const stop = (signal: string) => () => {
       // The second one means now.
-      if (isStopping) process.exit(ExitCode.findings);
+      if (isStopping) process.exit(1);
       isStopping = true;
       this.#log.info("stopping", { signal });
-      this.#end(ExitCode.ok);
+      this.#end("done");
     };
     const handlers: [NodeJS.Signals, () => void][] = [
       ["SIGTERM", stop("SIGTERM")],

@@ -4,15 +4,15 @@
 // It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
 // then gives its event loop one turn.
 
-import { type AlertInput, liveEventContext, processContext } from "../alert/mod.ts";
-import type { Hit } from "../detect/detector.ts";
-import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../detect/mod.ts";
-import { Engine, type RuleIr } from "../detect/sigma/mod.ts";
-import { createCatalogue, FieldTable, liveSources, sourceId } from "../event/mod.ts";
-import { Normalizer, type ProcessEvent } from "../normalize/mod.ts";
-import { RingWriter } from "../ring/mod.ts";
-import { bootOffsetMs, Sensor, SensorError, ShimError, waitResult } from "../sensor/mod.ts";
-import { BootClock, ProcessCache, parsePasswd, UserNames } from "../state/mod.ts";
+import { type AlertInput, liveEventContext, processContext } from "../../alert/mod.ts";
+import type { Hit } from "../../detect/mod.ts";
+import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../../detect/mod.ts";
+import { Engine, type RuleIr } from "../../detect/sigma/mod.ts";
+import { createCatalogue, FieldTable, liveSources, sourceId } from "../../event/mod.ts";
+import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
+import { RingWriter } from "../../ring/mod.ts";
+import { bootOffsetMs, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
+import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
 import {
   type AlertMessage,
   alertMessageKind,

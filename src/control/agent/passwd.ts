@@ -2,7 +2,7 @@
 // system is hostile: only a regular file of bounded size is read, opened without waiting and without following a link.
 
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { passwdSizeMaxBytes } from "../state/mod.ts";
+import { passwdSizeMaxBytes } from "../../state/mod.ts";
 
 /** Text of a passwd file, cut at the limit; empty when it is not there, not regular or not readable. */
 export function readPasswd(root: string): string {

@@ -1,12 +1,12 @@
 // What the main thread and the detect worker say to each other. Plain data by postMessage; alerts come through a ring, because
 // there may be many. While the worker sleeps in the shim it hears no messages: whoever sends one calls `wakeSensor` after it.
 
-import type { EventContext, ProcessContext } from "../alert/mod.ts";
-import type { EngineName, InertRule, Match } from "../detect/detector.ts";
-import type { RuleIr } from "../detect/sigma/mod.ts";
-import type { NormalizerStats } from "../normalize/mod.ts";
-import type { Probe, SensorCounters, SensorOptions } from "../sensor/mod.ts";
-import type { ProcessCacheOptions, ProcessCacheStats } from "../state/mod.ts";
+import type { EventContext, ProcessContext } from "../../alert/mod.ts";
+import type { EngineName, InertRule, Match } from "../../detect/mod.ts";
+import type { RuleIr } from "../../detect/sigma/mod.ts";
+import type { NormalizerStats } from "../../normalize/mod.ts";
+import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
+import type { ProcessCacheOptions, ProcessCacheStats } from "../../state/mod.ts";
 
 export interface StartMessage {
   readonly type: "start";

@@ -1,8 +1,8 @@
 // Watches the account of events: tells losses as state lines, at most one in a while, and closes the account at the end.
 
-import { lost, type RecordKind, recordKinds, unaccounted } from "../sensor/mod.ts";
-import { lossReportMs } from "./config/limits.ts";
-import type { DetectReport } from "./protocol.ts";
+import { lost, type RecordKind, recordKinds, unaccounted } from "../../sensor/mod.ts";
+import { lossReportMs } from "../config/limits.ts";
+import type { DetectReport } from "../detect/mod.ts";
 
 /** Losses of all stages together, by kind and stage: what a state line shows. */
 function losses(report: DetectReport): Record<string, number> {
@@ -51,8 +51,8 @@ export class LossWatch {
       account[`${kind}_unaccounted`] = unaccounted(c) + c.inFlight + (c.delivered - report.normalized[kind]);
     };
     recordKinds.forEach(add);
-    account["alerts_sent"] = report.alertsSent;
-    account["alerts_dropped"] = report.alertsDropped;
+    account.alerts_sent = report.alertsSent;
+    account.alerts_dropped = report.alertsDropped;
     return account;
   }
 }

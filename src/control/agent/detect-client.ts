@@ -1,11 +1,11 @@
 // The main thread's side of the detect worker: starts it, hands it rules, reads its alerts off the ring, restarts it when it
 // dies. What it was told last is kept, so that a restarted worker has the same rules.
 
-import { createRing, RingReader, readMessage } from "../ring/mod.ts";
-import { closeSensor, type Probe, wakeSensor } from "../sensor/mod.ts";
-import { spawnWorker } from "../workers.ts";
-import { alertRingBytes, detectRestartsMax, detectRestartWindowMs } from "./config/limits.ts";
-import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage, ToDetect } from "./protocol.ts";
+import { createRing, RingReader, readMessage } from "../../ring/mod.ts";
+import { closeSensor, type Probe, wakeSensor } from "../../sensor/mod.ts";
+import { spawnWorker } from "../../workers.ts";
+import { alertRingBytes, detectRestartsMax, detectRestartWindowMs } from "../config/limits.ts";
+import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage, ToDetect } from "../detect/mod.ts";
 
 export interface DetectEvents {
   opened(probes: readonly Probe[]): void;
@@ -98,18 +98,24 @@ export class DetectClient {
       case "opened":
         this.#handle = message.handle;
         this.#memory = message.memory;
-        return this.#events.opened(message.probes);
+        this.#events.opened(message.probes);
+        break;
       case "failed":
-        return this.#events.failed(message);
+        this.#events.failed(message);
+        break;
       case "rules-live":
-        return this.#events.rulesLive(message);
+        this.#events.rulesLive(message);
+        break;
       case "ready":
-        return this.#events.ready();
+        this.#events.ready();
+        break;
       case "report":
         this.#lastReport = message.report;
-        return this.#events.report(message.report);
+        this.#events.report(message.report);
+        break;
       case "users-wanted":
-        return this.#events.usersWanted(message.mountNs, message.pid);
+        this.#events.usersWanted(message.mountNs, message.pid);
+        break;
       case "stopped":
         this.#handle = undefined;
         this.#memory = [];

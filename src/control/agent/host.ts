@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { arch, hostname, networkInterfaces, release } from "node:os";
-import type { HostContext } from "../alert/mod.ts";
+import type { HostContext } from "../../alert/mod.ts";
 
 function readLine(path: string): string {
   try {

@@ -1,0 +1,11 @@
+/** The door of `control/detect`: what runs in the detect worker, and the messages it exchanges with the main thread. */
+export { runDetectLoop } from "./loop.ts";
+export {
+  type AlertMessage,
+  alertMessageKind,
+  type DetectReport,
+  type FromDetect,
+  type RulesMessage,
+  type StartMessage,
+  type ToDetect,
+} from "./protocol.ts";
