@@ -44,10 +44,16 @@ describe.skipIf(folder === undefined)(`SigmaHQ${why}`, () => {
   });
 
   test("rules that need placeholders load once these have values", () => {
-    const names = new Set(files.flatMap(({ text }) => [...text.matchAll(/%([A-Za-z_]+)%/g)].map((match) => match[1]!)));
-    const placeholders = Object.fromEntries([...names].map((name) => [name, ["value"]]));
     for (const [i, { file, text }] of files.entries()) {
-      if (parsed[i]!.rules.length === 0) expect(parseSigma(text, file, { placeholders }).rules.length).toBe(1);
+      if (parsed[i]!.rules.length > 0) continue;
+      const placeholders: Record<string, string[]> = {};
+      let result = parsed[i]!;
+      for (let left = 10; result.rules.length === 0 && left > 0; left--) {
+        const name = /'%(.+)%'/.exec(result.diagnostics[0]!.message)![1]!;
+        placeholders[name] = ["value"];
+        result = parseSigma(text, file, { placeholders });
+      }
+      expect(result.rules.length).toBe(1);
     }
   });
 

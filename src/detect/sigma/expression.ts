@@ -29,7 +29,7 @@ export class Groups {
   readonly #groupNumbers = new Map<string, number>();
 
   literal(field: string | null, how: LiteralHow, text: string): number {
-    const key = `${how[0]}${field === null ? "" : `=${field}`}\u0000${text}`;
+    const key = `${how}${field === null ? "" : `=${field}`}\u0000${text}`;
     const known = this.#literalNumbers.get(key);
     if (known !== undefined) return known;
     const number = this.literals.push({ field, how, text }) - 1;

@@ -39,9 +39,9 @@ export function sampleValue(predicates: readonly Predicate[], filler: string): V
   inside.sort((a, b) => b.length - a.length);
   const kept: string[] = [];
   for (const text of inside) if (![start, end, ...kept].some((other) => other.includes(text))) kept.push(text);
-  const body = kept.join(filler);
-  const text = [start, body, end].filter((part) => part !== "").join(filler);
-  return text === "" ? `${filler}x` : text;
+  // Where an edge is open the filler goes there too: a filter may name the bare value.
+  const text = [start, ...kept, end].join(filler);
+  return text === "" ? "x" : text;
 }
 
 /** The value of tests that are about something else than text. */

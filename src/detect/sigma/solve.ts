@@ -116,23 +116,31 @@ function nearMisses(rule: RuleIr, demands: readonly Demand[], fields: Fields): F
   const misses: Fields[] = [];
   for (const demand of demands) {
     if (!demand.wanted) continue;
-    for (const changed of events(demands.filter((other) => other !== demand))) {
-      const candidate = { ...changed };
-      const field = demand.predicate.field ?? keywordField;
-      // A field that stood for this demand alone stays there with another value: absent would be too easy.
-      if (!(field in candidate) && demand.predicate.test.op !== "null") candidate[field] = nearly(fields[field]);
-      if (demand.predicate.test.op === "null") candidate[field] = "x";
-      if (satisfied(rule, candidate)) continue;
-      misses.push(candidate);
-      break;
-    }
+    const miss = nearMiss(rule, demand, demands, fields);
+    if (miss !== undefined) misses.push(miss);
   }
   return misses;
 }
 
-/** A value like the given one, but for its middle. */
-function nearly(value: Value): Value {
+/** The same event without one demand: its field keeps a value wherever it can, absent would be too easy. */
+function nearMiss(rule: RuleIr, demand: Demand, demands: readonly Demand[], fields: Fields): Fields | undefined {
+  const field = demand.predicate.field ?? keywordField;
+  const others = demands.filter((other) => other !== demand);
+  for (const changed of events(others)) {
+    if (field in changed && !satisfied(rule, changed)) return changed;
+    for (const value of nearly(fields[field])) {
+      const candidate = { ...changed, [field]: value };
+      if (!satisfied(rule, candidate)) return candidate;
+    }
+  }
+  const { [field]: _, ...rest } = fields;
+  return satisfied(rule, rest) ? undefined : rest;
+}
+
+/** Values close to the given one: a character replaced, halves of it, something else. */
+function nearly(value: Value): Value[] {
   const text = String(value ?? "");
   const middle = text.length >> 1;
-  return text === "" ? "~" : `${text.slice(0, middle)}~${text.slice(middle + 1)}`;
+  if (text === "") return ["~"];
+  return [`${text.slice(0, middle)}~${text.slice(middle + 1)}`, text.slice(0, middle), text.slice(middle), "~"];
 }
