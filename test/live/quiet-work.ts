@@ -5,34 +5,39 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { needsProgram, needsRoot, type Obstacle } from "../needs.ts";
-import { type Ran, runProgram } from "./agent.ts";
+import { type Ran, runProgram, uniqueToken } from "./agent.ts";
 
 export interface Quiet {
   readonly name: string;
   /** Why it cannot be done here. */
   readonly obstacle: Obstacle;
-  /** Does the work; `session` is the session id that all its processes share. */
-  readonly run: () => Promise<{ ran: Ran; session: number }>;
+  readonly run: () => Promise<Worked>;
+}
+
+export interface Worked {
+  readonly ran: Ran;
+  /** The session id that its processes share, unless they make one of their own. */
+  readonly session: number;
+  /** A word in the command line of the last process, which fires on purpose: it poses as a miner. */
+  readonly canary: string;
 }
 
 const timeoutMs = 180_000;
 
 /** Runs a shell script, given as a file, in a fresh folder and a session of its own. */
-async function work(
-  script: string,
-  prepare: (folder: string) => void = () => {},
-): Promise<{ ran: Ran; session: number }> {
+async function work(script: string, prepare: (folder: string) => void = () => {}): Promise<Worked> {
+  const canary = uniqueToken("sigil-canary-");
   const folder = mkdtempSync(join(tmpdir(), "sigil-quiet-"));
   try {
     prepare(folder);
-    writeFileSync(join(folder, "work.sh"), `set -e\n${script}`);
+    writeFileSync(join(folder, "work.sh"), `set -e\n(\n${script}\n)\n/bin/true stratum+tcp://${canary}\n`);
     // setsid does not fork here, because a fresh child leads no process group: the session has the id of the child.
     const ran = await runProgram(["setsid", "sh", join(folder, "work.sh")], {
       cwd: folder,
       timeoutMs,
       environment: { HOME: folder, DEBIAN_FRONTEND: "noninteractive", LANG: "C" },
     });
-    return { ran, session: ran.pid };
+    return { ran, session: ran.pid, canary };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
