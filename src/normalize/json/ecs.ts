@@ -50,6 +50,8 @@ const paths: readonly (readonly [field: string, ...paths: readonly string[]])[] 
   ["DestinationHostname", "destination.domain"],
   ["Protocol", "network.transport"],
   ["RuleName", "rule.name"],
+  ["ScriptBlockText", "powershell.file.script_block_text"],
+  ["ScriptBlockId", "powershell.file.script_block_id"],
 ];
 const split = paths.map(([field, ...all]) => [field, all.map((path) => path.split("."))] as const);
 

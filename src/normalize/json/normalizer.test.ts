@@ -284,6 +284,9 @@ describe("ECS events of a Linux host", () => {
   test("can be asked by their ECS names too", () => {
     expect(get(read(exec), "process.parent.command_line")).toBe("sh");
     expect(get(read(exec), "process.parent.nothing.more")).toBeUndefined();
+    const texts: string[] = [];
+    read({ ...exec, labels: { note: "needle" } }).eachText((text) => texts.push(text));
+    expect(texts).toContain("needle");
   });
 
   test("of auditd keep auditd's fields", () => {

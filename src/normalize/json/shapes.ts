@@ -269,6 +269,7 @@ function fromEcs(record: Fields, raw: Fields): Flat {
   const audit = object(at(record, "auditd", "data"));
   if (audit !== undefined) for (const name in audit) fields[name] = audit[name];
   addEcs(record, fields);
+  addLeaves(record, "", fields, { left: leavesMax }, 0);
   return {
     shape: "ecs",
     fields,
@@ -281,6 +282,18 @@ function fromEcs(record: Fields, raw: Fields): Flat {
     product: ecsProduct(record),
     times: [own(record, "@timestamp"), at(record, "event", "start"), at(record, "event", "created")],
   };
+}
+
+const leavesMax = 1024;
+
+/** The leaves of a nested record under their dotted names: rules may be written in ECS, and keywords search them. */
+function addLeaves(from: Fields, prefix: string, fields: Fields, budget: { left: number }, depth: number): void {
+  for (const name in from) {
+    const value = from[name];
+    const inner = object(value);
+    if (inner !== undefined && depth < depthMax) addLeaves(inner, `${prefix}${name}.`, fields, budget, depth + 1);
+    else if (--budget.left >= 0) set(fields, prefix + name, value);
+  }
 }
 
 function fromSigil(record: Fields, seen: Fields): Flat {

@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { detectFormat } from "./format.ts";
+
+const of = (text: string) => detectFormat(Buffer.from(text, "latin1"));
+
+test("one object a line is NDJSON, also when its first line is damaged", () => {
+  expect(of('{"a":1}\n{"b":2}\n')).toEqual({ format: "ndjson" });
+  expect(of('{"a":1}')).toEqual({ format: "ndjson" });
+  expect(of('{"a":\n{"b":2}\n')).toEqual({ format: "ndjson" });
+  expect(of('oops\n{"b":2}\n')).toEqual({ format: "ndjson" });
+  expect(of("")).toEqual({ format: "ndjson" });
+});
+
+test("arrays, pretty-printed objects and objects in a row are JSON", () => {
+  expect(of('[{"a":1}]')).toEqual({ format: "json" });
+  expect(of('  {\n  "a": 1\n}\n')).toEqual({ format: "json" });
+  expect(of('{ "Event": {\n "System": 1 }}')).toEqual({ format: "json" });
+  expect(of('{"a":1}{"b":2}\n')).toEqual({ format: "json" });
+  expect(of('Record 1\n{\n  "Event": {}\n}\n')).toEqual({ format: "json" });
+  expect(of("{\n}\n")).toEqual({ format: "json" });
+});
+
+test("what is not read yet is named", () => {
+  expect(of("ElfFile\0\0\0")).toEqual({ unsupported: "EVTX" });
+  expect(of("PK\x03\x04…")).toEqual({ unsupported: "zip" });
+  expect(of("type=SYSCALL msg=audit(1604996384.965:93777): arch=c000003e")).toEqual({ unsupported: "auditd" });
+  expect(of("\x00\x05\x16\x07")).toEqual({ unsupported: "binary" });
+  expect(of("\x28\xb5\x2f\xfd")).toEqual({ unsupported: "zstd" });
+});
