@@ -39,7 +39,8 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 
 typedef struct { u32 val; } kuid_t;
 typedef struct { u32 val; } kgid_t;
-/* Two u32 until 6.2, one u64 since: eight bytes, read as they lie. */
+/* Two u32 (the low half first) until 6.2, one u64 since: the same eight bytes, never read through the member, which only one
+ * of the two has. */
 typedef struct { u64 val; } kernel_cap_t;
 
 struct qstr { u32 len; const unsigned char *name; };

@@ -177,8 +177,9 @@ static __noinline int task_facts(struct sigil_process *p, struct task_struct *ta
   p->egid = BPF_CORE_READ(cred, egid.val);
   p->suid = BPF_CORE_READ(cred, suid.val);
   p->sgid = BPF_CORE_READ(cred, sgid.val);
-  p->cap_effective = BPF_CORE_READ(cred, cap_effective.val);
-  p->cap_permitted = BPF_CORE_READ(cred, cap_permitted.val);
+  /* Its member has another type before 6.3, so the field is read whole. */
+  bpf_core_read(&p->cap_effective, sizeof(p->cap_effective), &cred->cap_effective);
+  bpf_core_read(&p->cap_permitted, sizeof(p->cap_permitted), &cred->cap_permitted);
   p->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
 
   p->login_uid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : (u32)-1;
