@@ -11,7 +11,6 @@ import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
 import {
   detectReportMs,
   exitedProcessesMax,
-  kernelRingBytes,
   processAncestorsMax,
   processBytesMax,
   processesMax,
@@ -108,7 +107,7 @@ class Agent {
     this.#detect = new DetectClient(
       {
         sensor: {
-          kernelRingBytes,
+          kernelRingBytes: options.config.sensor.kernelRingSizeBytes,
           criticalRingBytes: options.config.sensor.criticalRingSizeBytes,
           bulkRingBytes: options.config.sensor.bulkRingSizeBytes,
           envNames: options.config.sensor.environmentNames,
@@ -234,6 +233,7 @@ class Agent {
   #onReady(): void {
     clearTimeout(this.#readyTimer);
     this.#isReady = true;
+    setTimeout(() => { Bun.gc(true); Bun.shrink?.(); }, 200);
     this.#log.info("agent ready", {
       version: buildInfo.version,
       rules: this.#rules.get(this.#generation)?.length ?? 0,

@@ -2,7 +2,18 @@
 // JSON Schema, the reference page and the names of environment variables. Adding a key is adding a row; a row stands
 // here only when something reads it.
 
-import { boolean, choice, duration, list, path, size, text, textLists, type ValueType } from "./value-type.ts";
+import {
+  boolean,
+  choice,
+  duration,
+  list,
+  path,
+  ringSize,
+  size,
+  text,
+  textLists,
+  type ValueType,
+} from "./value-type.ts";
 
 export const levels = ["informational", "low", "medium", "high", "critical"] as const;
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -43,13 +54,19 @@ export const sections = {
   sensor: {
     doc: "Where events come from.",
     keys: {
+      kernel_ring_size: key(
+        ringSize(64 * KiB, 256 * MiB),
+        16 * MiB,
+        "Kernel memory for process events while the agent is held up: thousands of starts. When it is full, events are lost and counted. A power of two.",
+        { stability: "incubating" },
+      ),
       critical_ring_size: key(
-        size(256 * KiB, 256 * MiB),
+        ringSize(256 * KiB, 256 * MiB),
         8 * MiB,
         "Memory for events that must not be lost: process start and exit, credentials, tampering. A power of two.",
         { stability: "incubating" },
       ),
-      bulk_ring_size: key(size(256 * KiB, 1024 * MiB), 16 * MiB, "Memory for all other events. A power of two.", {
+      bulk_ring_size: key(ringSize(256 * KiB, 1024 * MiB), 16 * MiB, "Memory for all other events. A power of two.", {
         stability: "incubating",
       }),
       environment_names: key(

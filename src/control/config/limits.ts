@@ -55,8 +55,6 @@ export const logCloseTimeoutMs = 1000;
 
 // Sensor and state.
 
-/** Kernel ring of the process family. An exec's record is at most 56 KiB and usually 2 to 4: thousands of starts while the agent is held up. */
-export const kernelRingBytes = 16 * MiB;
 /** Pause between two drains of the kernel's ring: a thousand wake-ups a second at most, and a millisecond of latency under load. */
 export const sensorBatchUs = 1000;
 /** Processes remembered, running and exited: twice the default pid_max. */

@@ -296,3 +296,18 @@ test("a symbolic link to a configuration is followed", () => {
   symlinkSync(written("[sigma]\nenabled = false\n"), link);
   expect(loadConfig({ file: link, folder }).config?.sigma.enabled).toBe(false);
 });
+
+test("sizes of rings are powers of two, and a wrong one is answered with its neighbours", () => {
+  for (const [name, text, hint] of [
+    ["kernel_ring_size", "100KiB", "64KiB or 128KiB"],
+    ["critical_ring_size", "3MiB", "2MiB or 4MiB"],
+    ["bulk_ring_size", "257KiB", "256KiB or 512KiB"],
+  ] as const) {
+    const { config, diagnostics } = loadText(`[sensor]\n${name} = "${text}"\n`);
+    expect(config).toBeUndefined();
+    expect(diagnostics.map(({ line, message, hint: said }) => [line, message.includes("power of two"), said])).toEqual([
+      [2, true, `write ${hint}`],
+    ]);
+  }
+  expect(loadText('[sensor]\nkernel_ring_size = "64KiB"\n').config?.sensor.kernelRingSizeBytes).toBe(65_536);
+});

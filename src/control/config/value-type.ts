@@ -159,6 +159,22 @@ export function size(minBytes: number, maxBytes: number): ValueType<number, "Byt
   );
 }
 
+/** Bytes of a ring: a {@link size} that is a power of two, because positions in a ring are masked. */
+export function ringSize(minBytes: number, maxBytes: number): ValueType<number, "Bytes"> {
+  const plain = size(minBytes, maxBytes);
+  const whole = (value: number | Invalid): number | Invalid => {
+    if (value instanceof Invalid || (value & (value - 1)) === 0) return value;
+    const below = 2 ** Math.floor(Math.log2(value));
+    const near = [below, below * 2].filter((one) => one >= minBytes && one <= maxBytes).map(formatSizeBytes);
+    return new Invalid("wrong_value", `${formatSizeBytes(value)} is no power of two`, `write ${near.join(" or ")}`);
+  };
+  return {
+    ...plain,
+    read: (value) => whole(plain.read(value)),
+    readText: (text) => whole(plain.readText(text)),
+  };
+}
+
 export function choice<const Choice extends string>(choices: readonly Choice[]): ValueType<Choice> {
   const readText = (text: string): Choice | Invalid => {
     const found = choices.find((one) => one === text);
