@@ -21,7 +21,7 @@ const rules = flag({
   repeat: true,
   doc: "rules instead of the configured ones",
   more:
-    "A file or a folder; may be repeated. Below a folder, .yml and .yaml are Sigma rules. Without it: the configured paths, and " +
+    "A file or a folder; may be repeated. Below a folder, .yml and .yaml are Sigma rules, .tests.yml their tests (left out). Without it: the configured paths, and " +
     "without those the rules that ship inside the agent.",
   keys: ["sigma.rules_paths"],
 });
@@ -120,9 +120,7 @@ export const commands = [
   {
     id: "config check",
     summary: "Check the configuration",
-    description: [
-      "Reports every fault of the file, the environment and nothing else. Exit status 78 when there is one.",
-    ],
+    description: ["Reports every fault of the file and of the environment at once. Exit status 78 when there is one."],
     flags: [config],
     examples: [{ line: "agent config check --config ./config.toml", doc: "check a file before it is deployed" }],
   },

@@ -2,6 +2,7 @@
 
 import { closeSync, openSync, writeSync } from "node:fs";
 import { configSchema, defaultConfigToml, showConfig, showConfigJson } from "../control/config/mod.ts";
+import { printable } from "../std/mod.ts";
 import type { CommandArgs } from "./commands.ts";
 import { readConfig, sayDiagnostics } from "./context.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -11,7 +12,7 @@ export function checkEntry(args: CommandArgs<"config check">): ExitCode {
   const loaded = readConfig(args);
   sayDiagnostics(loaded);
   if (loaded.config === undefined) return ExitCode.config;
-  writeErr(`${loaded.raw.file ?? "No configuration file; defaults and environment"}: good\n`);
+  writeOut(`${printable(loaded.raw.file ?? "no configuration file")}: good\n`);
   return ExitCode.ok;
 }
 
@@ -35,11 +36,13 @@ export function initEntry({ output }: CommandArgs<"config init">): ExitCode {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") {
-      writeErr(`agent: cannot write ${output}: it exists already\n  hint: choose another name, or remove it first\n`);
+      writeErr(
+        `agent: cannot write ${printable(output)}: it exists already\n  hint: choose another name, or remove it first\n`,
+      );
       return ExitCode.findings;
     }
     if (code === "EACCES" || code === "EPERM") {
-      writeErr(`agent: cannot write ${output}: permission denied\n`);
+      writeErr(`agent: cannot write ${printable(output)}: permission denied\n`);
       return ExitCode.noPermission;
     }
     throw new Error(`cannot write ${output}`, { cause: error });
@@ -50,7 +53,7 @@ export function initEntry({ output }: CommandArgs<"config init">): ExitCode {
   } finally {
     closeSync(fd);
   }
-  writeErr(`Wrote ${output}\n`);
+  writeErr(`Wrote ${printable(output)}\n`);
   return ExitCode.ok;
 }
 

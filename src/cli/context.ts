@@ -17,11 +17,14 @@ import { ExitCode } from "./exit-code.ts";
 import { writeErr } from "./output.ts";
 import { type Command, propertyName, type RawArgs } from "./spec.ts";
 
-/** Whether text for this descriptor may be coloured: a terminal, unless NO_COLOR or TERM=dumb; FORCE_COLOR wins. */
+/**
+ * Whether text for this descriptor may be coloured: never with NO_COLOR, always with FORCE_COLOR, else on a
+ * terminal that is not dumb.
+ */
 export function usesColor(fd: 1 | 2, env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
   const force = env.FORCE_COLOR;
   if (force !== undefined && force !== "") return force !== "0" && force !== "false";
-  if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
   if (env.TERM === "dumb") return false;
   return isTerminal(fd);
 }

@@ -1,6 +1,7 @@
 // From argv to an exit status. Only what every command needs is imported here; a command's own module is loaded when it
 // was asked for, so that `agent version` does not pay for the detectors.
 
+import { printable } from "../std/mod.ts";
 import { type CommandArgs, type CommandId, programName } from "./commands.ts";
 import { helpText } from "./doc/help.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -68,11 +69,13 @@ export function report(error: unknown): ExitCode {
   }
   // What a system call said is understood without a stack; everything else is a fault of ours and wants one.
   const isSystem = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
-  if (!isSystem && error instanceof Error && error.stack !== undefined) text += `${error.stack}\n`;
+  if (!isSystem && error instanceof Error && error.stack !== undefined) {
+    text += `${error.stack.split("\n").map(printable).join("\n")}\n`;
+  }
   writeErr(text);
   return ExitCode.findings;
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return printable(error instanceof Error ? error.message : String(error));
 }

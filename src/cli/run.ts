@@ -22,13 +22,21 @@ export async function runCommand(args: CommandArgs<"run">, config: AppConfig): P
     durationMs: args.duration,
     stdout: { isTerminal: isTerminal(1), color: usesColor(1) },
   });
-  return exitCodes[end];
+  return exitCodeOf(end, args);
 }
 
-const exitCodes: Readonly<Record<AgentEnd, ExitCode>> = {
-  done: ExitCode.ok,
-  permission: ExitCode.noPermission,
-  unavailable: ExitCode.unavailable,
-  output: ExitCode.config,
-  fault: ExitCode.findings,
-};
+function exitCodeOf(end: AgentEnd, args: CommandArgs<"run">): ExitCode {
+  switch (end) {
+    case "done":
+      return ExitCode.ok;
+    case "permission":
+      return ExitCode.noPermission;
+    case "unavailable":
+      return ExitCode.unavailable;
+    case "output":
+      // Whoever named an output that cannot be opened has to name another: on the command line or in the configuration.
+      return args.alerts === undefined ? ExitCode.config : ExitCode.usage;
+    case "fault":
+      return ExitCode.findings;
+  }
+}

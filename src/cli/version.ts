@@ -16,6 +16,7 @@ export async function versionEntry({ json }: CommandArgs<"version">): Promise<Ex
     return ExitCode.ok;
   }
   const { embeddedRules } = await import("../control/rules/embedded.gen.ts");
+  const { abiDigest } = await import("../event/layout.gen.ts");
   const facts = {
     name: "sigil",
     version: buildInfo.version,
@@ -24,6 +25,8 @@ export async function versionEntry({ json }: CommandArgs<"version">): Promise<Ex
     bun: buildInfo.bun,
     platform: process.platform,
     architecture: process.arch,
+    /** Of the record layout: the shim and this binary must have the same one. */
+    abi: abiDigest.toString(16).padStart(16, "0"),
     embedded_rules: embeddedRules.length,
   };
   writeOut(`${JSON.stringify(facts)}\n`);

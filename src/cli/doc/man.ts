@@ -4,7 +4,7 @@ import { buildInfo } from "../../build-info.gen.ts";
 import { programName, topFlags } from "../commands.ts";
 import { exitCodeDocs } from "../exit-code.ts";
 import type { Command } from "../spec.ts";
-import { allCommands, flagsOf, flagText, usageText } from "./layout.ts";
+import { allCommands, flagsOf, flagText, usageText, wrap } from "./layout.ts";
 
 /** Section 8: a program for administrators. */
 export function manPage(): string {
@@ -15,8 +15,10 @@ export function manPage(): string {
     ".SH SYNOPSIS",
     ...allCommands.flatMap((command, index) => [...(index === 0 ? [] : [".br"]), `.B ${roff(usageText(command))}`]),
     ".SH DESCRIPTION",
-    "Sigil is an endpoint detection and response agent. Its sensors see what happens on the machine, Sigma rules say what is",
-    "worth reporting, and alerts leave as ECS documents, one JSON object a line. Alerts go to stdout, the log to stderr.",
+    ...text(
+      "Sigil is an endpoint detection and response agent. Its sensors see what happens on the machine, Sigma rules say what is " +
+        "worth reporting, and alerts leave as ECS documents, one JSON object a line. Alerts go to stdout, the log to stderr.",
+    ),
     ".SH COMMANDS",
     ...allCommands.flatMap(commandSection),
     ".SH OPTIONS",
@@ -59,12 +61,12 @@ export function manPage(): string {
 
 function commandSection(command: Command): string[] {
   const lines = [`.SS ${roff(command.id)}`, sentence(command.summary)];
-  for (const paragraph of command.description) lines.push(".PP", roff(paragraph));
+  for (const paragraph of command.description) lines.push(".PP", ...text(paragraph));
   const { operand } = command;
   if (operand !== undefined) lines.push(".TP", `.I ${roff(operand.value.name)}`, sentence(operand.doc));
   for (const flag of flagsOf(command)) {
     lines.push(".TP", `.B ${roff(flagText(flag))}`, sentence(`${flag.doc}${flag.repeat ? " (repeatable)" : ""}`));
-    if (flag.more !== undefined) lines.push(roff(flag.more));
+    if (flag.more !== undefined) lines.push(...text(flag.more));
   }
   if (command.examples.length > 0) {
     lines.push(".PP", command.examples.length === 1 ? "Example:" : "Examples:");
@@ -73,6 +75,11 @@ function commandSection(command: Command): string[] {
     }
   }
   return lines;
+}
+
+/** Short lines: some formatters count them. */
+function text(paragraph: string): string[] {
+  return wrap(paragraph, 76).map(roff);
 }
 
 function sentence(phrase: string): string {
