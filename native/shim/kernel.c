@@ -4,13 +4,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
 
 /* native/bpf/process.bpf.c, embedded by the build. */
 extern const unsigned char sigil_process_object[];
@@ -39,17 +39,30 @@ static const struct probe probes[PROBES] = {
 /* libbpf's last words, for the report. One open at a time, on one thread. */
 static __thread char last_words[256];
 
+static void keep(const char *separator, const char *text, size_t length) {
+  size_t used = strlen(last_words);
+  int n = length > INT_MAX ? INT_MAX : (int)length;
+  snprintf(last_words + used, sizeof(last_words) - used, "%s%.*s", separator, n, text);
+}
+
+/* The verifier's log ends with its reason, a line of statistics, and libbpf's own mark. */
+static void keep_reason(const char *log) {
+  const char *reason = log, *end = strstr(log, "-- END PROG LOAD LOG --");
+  for (const char *line = strchr(log, '\n'); line && line[1] && line + 1 != end; line = strchr(line + 1, '\n'))
+    if (line[1] != '\n' && strncmp(line + 1, "processed ", 10)) reason = line + 1;
+  keep(": ", reason, strcspn(reason, "\n"));
+}
+
 static int keep_words(enum libbpf_print_level level, const char *format, va_list args) {
   if (level != LIBBPF_WARN) return 0;
-  char line[512];
-  vsnprintf(line, sizeof(line), format, args);
-  /* The first warning of a failure says what went wrong; those that follow say that it did. */
-  if (!last_words[0]) {
-    size_t n = strcspn(line, "\n");
-    if (n >= sizeof(last_words)) n = sizeof(last_words) - 1;
-    memcpy(last_words, line, n);
-    last_words[n] = 0;
-  }
+  /* The first warning of a failure says what went wrong, the log why; the others say that it did. */
+  int is_log = strstr(format, "BEGIN PROG LOAD LOG") != NULL;
+  if (last_words[0] && !is_log) return 0;
+  char *text;
+  if (vasprintf(&text, format, args) < 0) return 0;
+  if (is_log) keep_reason(text);
+  else keep("", text, strcspn(text, "\n"));
+  free(text);
   return 0;
 }
 
