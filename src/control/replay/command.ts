@@ -3,15 +3,13 @@
 
 import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
-import { writeErr } from "../../cli/output.ts";
+import { DetectorStore, SigmaDetectionHandler } from "../../detect/mod.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
-import { SigmaDetectionHandler } from "../../detect/sigma-handler.ts";
-import { DetectorStore } from "../../detect/store.ts";
 import { FieldTable, replayCatalogue } from "../../event/mod.ts";
 import type { RecordedEvent } from "../../normalize/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
-import { type Log, openLog } from "../log/mod.ts";
+import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
 import { type InputKind, replayEvents } from "./replay.ts";
 
@@ -46,7 +44,11 @@ export async function replay(command: ReplayCommand): Promise<0 | 1 | 2 | 64 | 7
     await log.close();
   }
   // The last line on stderr, after what the log had left to say.
-  if (command.summary && done.summary !== undefined) writeErr(`${JSON.stringify(done.summary)}\n`);
+  if (command.summary && done.summary !== undefined) {
+    const stderr = descriptorWriter(2);
+    stderr.write(JSON.stringify(done.summary));
+    await stderr.flush(closeTimeoutMs);
+  }
   return done.exitCode;
 }
 

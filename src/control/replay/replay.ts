@@ -2,8 +2,7 @@
 // part of every alert's id, and their records must be sorted by time), then the events are evaluated in order.
 
 import type { AlertInput } from "../../alert/mod.ts";
-import type { Hit } from "../../detect/detector.ts";
-import type { EventHandler } from "../../detect/router.ts";
+import type { EventHandler, Hit } from "../../detect/mod.ts";
 import type { FieldTable } from "../../event/mod.ts";
 import { JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
