@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +95,8 @@ static void inventory(struct shim *s) {
 static void *run(void *argument) {
   struct shim *s = argument;
   struct epoll_event event;
+  /* Ahead of the work that it watches: under load the kernel's ring must be emptied before it is full. May be refused. */
+  setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), -10);
   if (!(s->options.flags & SIGIL_OPEN_INJECT_ONLY)) {
     inventory(s);
     while (!atomic_load(&s->detached)) {
@@ -207,6 +211,28 @@ EXPORT s64 sigil_boot_offset_ns(void) {
   clock_gettime(CLOCK_BOOTTIME, &boot);
   clock_gettime(CLOCK_REALTIME, &real);
   return (real.tv_sec - boot.tv_sec) * 1000000000ll + (real.tv_nsec - boot.tv_nsec);
+}
+
+/* Unmaps the pages of this program's code. Starting up runs through some twenty megabytes of it that a running agent never
+ * comes back to; what is needed again is mapped again from the page cache. Only executable mappings that cannot be written:
+ * dropping a page of any other could lose what was written to it. Returns the bytes covered. */
+EXPORT u64 sigil_trim_code(void) {
+  char exe[4096], line[4608], path[4096];
+  ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+  FILE *maps = fopen("/proc/self/maps", "re");
+  u64 covered = 0;
+  if (n <= 0 || !maps) goto end;
+  exe[n] = 0;
+  while (fgets(line, sizeof(line), maps)) {
+    unsigned long from, to;
+    char permissions[8];
+    if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %4095[^\n]", &from, &to, permissions, path) != 4) continue;
+    if (strcmp(permissions, "r-xp") || strcmp(path, exe)) continue;
+    if (madvise((void *)from, to - from, MADV_DONTNEED) == 0) covered += to - from;
+  }
+end:
+  if (maps) fclose(maps);
+  return covered;
 }
 
 /* Counters of all kinds, SIGIL_KIND_MAX in a row. */

@@ -34,7 +34,30 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
   };
 }
 
-/** What of a Sigma rule an alert shows. */
+/** What of a Sigma rule an alert shows, without what evaluates it. The same object for the same rule: encoders cache by it. */
 export function ruleInfo(rule: RuleIr): RuleInfo {
-  return rule;
+  const known = infos.get(rule);
+  if (known !== undefined) return known;
+  const { id, title, description, level, status, author, references, tags, falsepositives, version, license, file } =
+    rule;
+  const category = rule.logsource.category ?? rule.logsource.service;
+  const base = {
+    id,
+    title,
+    description,
+    level,
+    status,
+    author,
+    references,
+    tags,
+    falsepositives,
+    version,
+    license,
+    file,
+  };
+  const info = category === undefined ? base : { ...base, category };
+  infos.set(rule, info);
+  return info;
 }
+
+const infos = new WeakMap<RuleIr, RuleInfo>();

@@ -8,6 +8,7 @@ export {
   Sensor,
   SensorError,
   type SensorOptions,
+  trimCode,
   waitResult,
   wakeSensor,
 } from "./sensor.ts";

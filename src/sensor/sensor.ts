@@ -179,6 +179,11 @@ export function closeSensor(handle: number): void {
   loadShim().sigil_close(handle as Pointer);
 }
 
+/** Gives back the memory of code that only starting up needs; see native/shim/shim.c. Returns the bytes looked at. */
+export function trimCode(): number {
+  return Number(loadShim().sigil_trim_code());
+}
+
 /** Milliseconds since the Unix epoch when CLOCK_BOOTTIME was 0, measured now; moves when the wall clock is set. */
 export function bootOffsetMs(): number {
   return Number(loadShim().sigil_boot_offset_ns()) / 1e6;

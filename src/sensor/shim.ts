@@ -10,6 +10,7 @@ const symbols = {
   sigil_open: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32, FFIType.ptr], returns: FFIType.ptr },
   sigil_start: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   sigil_boot_offset_ns: { args: [], returns: FFIType.i64 },
+  sigil_trim_code: { args: [], returns: FFIType.u64 },
   sigil_wait: { args: [FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
   sigil_wake: { args: [FFIType.ptr], returns: FFIType.void },
   sigil_counters: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.void },

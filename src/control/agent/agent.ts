@@ -4,9 +4,8 @@
 import hyperid from "hyperid";
 import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
-import { ruleInfo } from "../../detect/mod.ts";
-import type { RuleIr } from "../../detect/sigma/mod.ts";
-import type { Probe } from "../../sensor/mod.ts";
+import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
+import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
 import {
   detectReportMs,
@@ -27,6 +26,9 @@ import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
+
+/** After `agent ready`, so that tidying up does not make the first event wait. */
+const tidyDelayMs = 500;
 
 export interface AgentOptions {
   readonly config: AppConfig;
@@ -71,12 +73,13 @@ class Agent {
   readonly #loss: LossWatch;
   #config: AppConfig;
   /** Rules by generation: the live set, and the one before while its last alerts are on their way. */
-  readonly #rules = new Map<number, readonly RuleIr[]>();
+  readonly #rules = new Map<number, readonly RuleInfo[]>();
   #generation = 0;
   #isReloading = false;
   #isReady = false;
   #readyTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
+  #tidyTimer: Timer | undefined;
   /** Resolves `run`'s wait; the first reason wins. */
   #end!: (code: AgentEnd) => void;
   readonly #ended: Promise<AgentEnd>;
@@ -160,6 +163,7 @@ class Agent {
     } finally {
       clearTimeout(this.#readyTimer);
       clearTimeout(this.#durationTimer);
+      clearTimeout(this.#tidyTimer);
       signals();
       await this.#teardown();
     }
@@ -233,12 +237,16 @@ class Agent {
   #onReady(): void {
     clearTimeout(this.#readyTimer);
     this.#isReady = true;
-    setTimeout(() => { Bun.gc(true); Bun.shrink?.(); }, 200);
     this.#log.info("agent ready", {
       version: buildInfo.version,
       rules: this.#rules.get(this.#generation)?.length ?? 0,
       milliseconds: Math.round(performance.now() - this.#startedMs),
     });
+    // Reading rules and starting up left garbage, and mapped code that is not needed again.
+    this.#tidyTimer = setTimeout(() => {
+      Bun.gc(true);
+      trimCode();
+    }, tidyDelayMs);
     const { durationMs } = this.#options;
     if (durationMs !== undefined && this.#durationTimer === undefined)
       this.#durationTimer = setTimeout(() => this.#end("done"), durationMs);
@@ -260,7 +268,7 @@ class Agent {
       return;
     }
     const { engine, matches, event, process: context, createdMs } = message;
-    const input: AlertInput = { hit: { engine, rule: ruleInfo(rule), matches }, event, process: context, createdMs };
+    const input: AlertInput = { hit: { engine, rule, matches }, event, process: context, createdMs };
     this.#sink.write(this.#encoder.alert(input));
   }
 
@@ -284,7 +292,7 @@ class Agent {
       });
     if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
     const generation = ++this.#generation;
-    this.#rules.set(generation, loaded.rules);
+    this.#rules.set(generation, loaded.rules.map(ruleInfo));
     this.#rules.delete(generation - 2);
     this.#detect.rules({ type: "rules", generation, digest: loaded.files.digest, rules: loaded.rules });
   }

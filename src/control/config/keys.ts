@@ -56,13 +56,13 @@ export const sections = {
     keys: {
       kernel_ring_size: key(
         ringSize(64 * KiB, 256 * MiB),
-        16 * MiB,
+        8 * MiB,
         "Kernel memory for process events while the agent is held up: thousands of starts. When it is full, events are lost and counted. A power of two.",
         { stability: "incubating" },
       ),
       critical_ring_size: key(
         ringSize(256 * KiB, 256 * MiB),
-        8 * MiB,
+        4 * MiB,
         "Memory for events that must not be lost: process start and exit, credentials, tampering. A power of two.",
         { stability: "incubating" },
       ),

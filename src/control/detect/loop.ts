@@ -5,9 +5,16 @@
 // then gives its event loop one turn.
 
 import { type AlertInput, liveEventContext, processContext } from "../../alert/mod.ts";
-import type { Hit } from "../../detect/mod.ts";
-import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../../detect/mod.ts";
-import { Engine, type RuleIr } from "../../detect/sigma/mod.ts";
+import {
+  type DetectorSet,
+  DetectorStore,
+  type Hit,
+  type RuleInfo,
+  ruleInfo,
+  SensorEventRouter,
+  SigmaDetectionHandler,
+} from "../../detect/mod.ts";
+import { Engine } from "../../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, sourceId } from "../../event/mod.ts";
 import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
@@ -59,7 +66,7 @@ class DetectLoop {
   readonly #clock = new BootClock(bootOffsetMs);
   readonly #normalizer: Normalizer;
   readonly #alerts: RingWriter;
-  readonly #ruleIndex = new Map<object, number>();
+  readonly #ruleIndex = new Map<RuleInfo, number>();
   #router: SensorEventRouter<ProcessEvent> | undefined;
   #store: DetectorStore | undefined;
   #generation = 0;
@@ -115,6 +122,8 @@ class DetectLoop {
         this.#sensor.critical.drain(this.#takeCritical, drainMax) + this.#sensor.bulk.drain(this.#takeBulk, drainMax);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
+        // Compiling rules left garbage that a quiet host would carry for hours.
+        Bun.gc(true);
         send({ type: "ready" });
       }
       if ((woken & waitResult.woken) !== 0) await new Promise((resolve) => setImmediate(resolve));
@@ -153,7 +162,7 @@ class DetectLoop {
     engine.warm(sourceId("linux/process_termination"));
     this.#generation = message.generation;
     this.#ruleIndex.clear();
-    for (const [index, rule] of message.rules.entries()) this.#ruleIndex.set(rule, index);
+    for (const [index, rule] of message.rules.entries()) this.#ruleIndex.set(ruleInfo(rule), index);
     const next: DetectorSet = { sigma: engine, digest: message.digest };
     if (this.#store === undefined) {
       this.#store = new DetectorStore(next);
@@ -175,7 +184,7 @@ class DetectLoop {
     const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
     const message: AlertMessage = {
       generation: this.#generation,
-      rule: this.#ruleIndex.get(hit.rule as RuleIr) ?? -1,
+      rule: this.#ruleIndex.get(hit.rule) ?? -1,
       engine: hit.engine,
       matches: hit.matches,
       event: liveEventContext(event),
