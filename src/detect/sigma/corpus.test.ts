@@ -86,7 +86,10 @@ describe.skipIf(folder === undefined)(`SigmaHQ${why}`, () => {
 });
 
 /** Rules by log source, each a source of its own, as a host would route them. */
-function routed(list: readonly RuleIr[], jit: boolean): { engine: Engine; sources: Map<string, number>; slots: NameSlots } {
+function routed(
+  list: readonly RuleIr[],
+  jit: boolean,
+): { engine: Engine; sources: Map<string, number>; slots: NameSlots } {
   const sources = new Map<string, number>();
   const slots = new NameSlots();
   const number = ({ product, category, service }: RuleIr["logsource"]): number => {
@@ -94,7 +97,11 @@ function routed(list: readonly RuleIr[], jit: boolean): { engine: Engine; source
     if (!sources.has(key)) sources.set(key, sources.size);
     return sources.get(key)!;
   };
-  return { engine: new Engine(list, { slots, jit, route: (logsource) => ({ sources: [number(logsource)] }) }), sources, slots };
+  return {
+    engine: new Engine(list, { slots, jit, route: (logsource) => ({ sources: [number(logsource)] }) }),
+    sources,
+    slots,
+  };
 }
 
 const keyOf = ({ logsource: { product, category, service } }: RuleIr): string => [product, category, service].join("|");
@@ -114,7 +121,8 @@ function compare(list: readonly RuleIr[], events: readonly { rule: RuleIr; field
     const expected = bySource.get(keyOf(rule))!.filter((other) => interpret(other, event, slots));
     compared += bySource.get(keyOf(rule))!.length;
     const ids = expected.map(({ id }) => id);
-    if (found.join() !== ids.join()) throw new Error(`${rule.file}: ${JSON.stringify(fields)}: engine ${found}, interpreter ${ids}`);
+    if (found.join() !== ids.join())
+      throw new Error(`${rule.file}: ${JSON.stringify(fields)}: engine ${found}, interpreter ${ids}`);
   }
   expect(engine.stats.faultCount).toBe(0);
   return compared;
@@ -133,7 +141,9 @@ describe.skipIf(folder === undefined)(`SigmaHQ rules for Linux, solved${why}`, (
   });
 
   test.each([true, false])("the engine (generated code: %p) says what the interpreter says on all of them", (jit) => {
-    const events = solutions.flatMap(({ rule, solution }) => [solution!.fields, ...solution!.nearMisses].map((fields) => ({ rule, fields })));
+    const events = solutions.flatMap(({ rule, solution }) =>
+      [solution!.fields, ...solution!.nearMisses].map((fields) => ({ rule, fields })),
+    );
     expect(compare(linux, events, jit)).toBeGreaterThan(events.length);
   });
 });

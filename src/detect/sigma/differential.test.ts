@@ -11,35 +11,105 @@ import { type Fields, solve } from "./solve.ts";
 import type { Value } from "./types.ts";
 
 /** Letters with treacherous case, separators, wildcards, a character of two units. */
-const characters = ["a", "b", "A", "k", "\u212a", "s", "ſ", "Σ", "ς", "σ", "\u0130", "i", "ß", "/", "\\", "-", "–", " ", ".", "1", "😀", "é"];
+const characters = [
+  "a",
+  "b",
+  "A",
+  "k",
+  "\u212a",
+  "s",
+  "ſ",
+  "Σ",
+  "ς",
+  "σ",
+  "\u0130",
+  "i",
+  "ß",
+  "/",
+  "\\",
+  "-",
+  "–",
+  " ",
+  ".",
+  "1",
+  "😀",
+  "é",
+];
 const wildcards = ["*", "?", "\\*", "\\?", "\\\\"];
 
 const plainText = fc.array(fc.constantFrom(...characters), { maxLength: 6 }).map((parts) => parts.join(""));
-const pattern = fc.array(fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...characters) }, fc.constantFrom(...wildcards)), { maxLength: 5 });
+const pattern = fc.array(
+  fc.oneof({ weight: 5, arbitrary: fc.constantFrom(...characters) }, fc.constantFrom(...wildcards)),
+  { maxLength: 5 },
+);
 const patternText = pattern.map((parts) => parts.join(""));
 const field = fc.constantFrom("f", "g", "h");
 
-const textKeys = ["", "|contains", "|startswith", "|endswith", "|contains|cased", "|cased", "|windash|contains", "|windash", "|neq", "|contains|neq", "|endswith|neq"];
+const textKeys = [
+  "",
+  "|contains",
+  "|startswith",
+  "|endswith",
+  "|contains|cased",
+  "|cased",
+  "|windash|contains",
+  "|windash",
+  "|neq",
+  "|contains|neq",
+  "|endswith|neq",
+];
 const value = fc.oneof({ weight: 8, arbitrary: patternText }, fc.integer({ min: 0, max: 12 }), fc.boolean());
 const values = fc.oneof(value, fc.array(value, { minLength: 1, maxLength: 4 }));
-const textItem = fc.record({ key: fc.tuple(field, fc.constantFrom(...textKeys)).map((parts) => parts.join("")), value: values });
+const textItem = fc.record({
+  key: fc.tuple(field, fc.constantFrom(...textKeys)).map((parts) => parts.join("")),
+  value: values,
+});
 const listItem = fc.record({
-  key: fc.tuple(field, fc.constantFrom("|contains|all", "|all|startswith", "|windash|contains|all")).map((parts) => parts.join("")),
+  key: fc
+    .tuple(field, fc.constantFrom("|contains|all", "|all|startswith", "|windash|contains|all"))
+    .map((parts) => parts.join("")),
   value: fc.array(value, { minLength: 2, maxLength: 3 }),
 });
 const regexItem = fc.record({
   key: fc.tuple(field, fc.constantFrom("|re", "|re|i", "|re|s|i")).map((parts) => parts.join("")),
-  value: fc.constantFrom("a.b", "^a", "k$", "s+", "(?i)ſ|Σ", "[ab]{2}", "a|b|/", "(?:ab|ba)?k", ".*", "(a|k)s", "\\d", "\\/\\w", "x", "[^a]", "\\bA", "i.?k"),
+  value: fc.constantFrom(
+    "a.b",
+    "^a",
+    "k$",
+    "s+",
+    "(?i)ſ|Σ",
+    "[ab]{2}",
+    "a|b|/",
+    "(?:ab|ba)?k",
+    ".*",
+    "(a|k)s",
+    "\\d",
+    "\\/\\w",
+    "x",
+    "[^a]",
+    "\\bA",
+    "i.?k",
+  ),
 });
 const otherItem = fc.oneof(
   fc.record({ key: field, value: fc.constant(null) }),
   fc.record({ key: field.map((name) => `${name}|exists`), value: fc.boolean() }),
-  fc.record({ key: fc.tuple(field, fc.constantFrom("|lt", "|gte")).map((parts) => parts.join("")), value: fc.integer({ min: 0, max: 9 }) }),
-  fc.record({ key: fc.tuple(field, fc.constantFrom("|fieldref", "|fieldref|contains", "|fieldref|cased")).map((parts) => parts.join("")), value: field }),
+  fc.record({
+    key: fc.tuple(field, fc.constantFrom("|lt", "|gte")).map((parts) => parts.join("")),
+    value: fc.integer({ min: 0, max: 9 }),
+  }),
+  fc.record({
+    key: fc
+      .tuple(field, fc.constantFrom("|fieldref", "|fieldref|contains", "|fieldref|cased"))
+      .map((parts) => parts.join("")),
+    value: field,
+  }),
   fc.record({ key: field.map((name) => `${name}|cidr`), value: fc.constantFrom("1.0.0.0/8", "::/0") }),
 );
 const item = fc.oneof({ weight: 6, arbitrary: textItem }, { weight: 2, arbitrary: regexItem }, listItem, otherItem);
-const map = fc.array(item, { minLength: 1, maxLength: 3 }).map((items) => Object.fromEntries(items.map((each) => [each.key, each.value])));
+const map = fc
+  .array(item, { minLength: 1, maxLength: 3 })
+  .map((items) => Object.fromEntries(items.map((each) => [each.key, each.value])));
 const keyword = patternText.filter((text) => text !== "");
 const selection = fc.oneof(
   { weight: 6, arbitrary: map },
@@ -48,8 +118,21 @@ const selection = fc.oneof(
   fc.array(keyword, { minLength: 2, maxLength: 3 }).map((words) => ({ "|all": words })),
 );
 const condition = fc.constantFrom(
-  "a", "a and b", "a or b", "not a", "a and not b", "1 of them", "all of them", "not 1 of *", "a and not (b or c)", "(a or b) and (b or c)",
-  "a or not b", "not (a and b)", "(a and b) or (a and c)", "not not c", "c and (a or not b)",
+  "a",
+  "a and b",
+  "a or b",
+  "not a",
+  "a and not b",
+  "1 of them",
+  "all of them",
+  "not 1 of *",
+  "a and not (b or c)",
+  "(a or b) and (b or c)",
+  "a or not b",
+  "not (a and b)",
+  "(a and b) or (a and c)",
+  "not not c",
+  "c and (a or not b)",
 );
 const rule = fc.record({ a: selection, b: selection, c: selection, condition });
 
@@ -59,7 +142,12 @@ const scalar: fc.Arbitrary<Value> = fc.oneof(
   fc.boolean(),
   fc.constantFrom<Value[]>(null, "", "1.2.3.4", "::1", "K", "true", "a\nb"),
 );
-const eventValue: fc.Arbitrary<Value> = fc.oneof({ weight: 8, arbitrary: scalar }, fc.array(scalar, { maxLength: 3 }), fc.record({ f: scalar }), fc.array(fc.array(scalar, { maxLength: 2 }), { maxLength: 2 }));
+const eventValue: fc.Arbitrary<Value> = fc.oneof(
+  { weight: 8, arbitrary: scalar },
+  fc.array(scalar, { maxLength: 3 }),
+  fc.record({ f: scalar }),
+  fc.array(fc.array(scalar, { maxLength: 2 }), { maxLength: 2 }),
+);
 const event: fc.Arbitrary<Fields> = fc.record({ f: eventValue, g: eventValue, h: eventValue }, { requiredKeys: [] });
 
 /** Rules of which JSON is the YAML; refused ones (a lone `\*` as a keyword is fine, `[]` is not made) are left out. */
@@ -75,7 +163,9 @@ function parseRules(detections: readonly object[]): RuleIr[] {
 function expectAgreement(rules: readonly RuleIr[], events: readonly Fields[]): void {
   const slots = new NameSlots();
   const made = events.map((fields) => new RecordEvent(fields, slots));
-  const expected = made.map((each) => rules.filter((candidate) => interpret(candidate, each, slots)).map(({ title }) => title));
+  const expected = made.map((each) =>
+    rules.filter((candidate) => interpret(candidate, each, slots)).map(({ title }) => title),
+  );
   for (const jit of [true, false]) {
     const engine = new Engine(rules, { slots, jit, route: () => ({ sources: [3] }) });
     // Twice: the second time the memos answer.
@@ -94,10 +184,15 @@ function expectAgreement(rules: readonly RuleIr[], events: readonly Fields[]): v
 
 describe("engine and interpreter", () => {
   test("agree on random rules and events", () => {
-    const property = fc.property(fc.array(rule, { minLength: 1, maxLength: 8 }), fc.array(event, { minLength: 1, maxLength: 8 }), (detections, events) =>
-      expectAgreement(parseRules(detections), events),
+    const property = fc.property(
+      fc.array(rule, { minLength: 1, maxLength: 8 }),
+      fc.array(event, { minLength: 1, maxLength: 8 }),
+      (detections, events) => expectAgreement(parseRules(detections), events),
     );
-    fc.assert(property, { numRuns: Number(process.env.SIGIL_FUZZ_RUNS ?? 400), seed: Number(process.env.SIGIL_FUZZ_SEED ?? 20_261_122) });
+    fc.assert(property, {
+      numRuns: Number(process.env.SIGIL_FUZZ_RUNS ?? 400),
+      seed: Number(process.env.SIGIL_FUZZ_SEED ?? 20_261_122),
+    });
   });
 
   test("agree on events solved from random rules", () => {

@@ -6,7 +6,8 @@ const codePointCount = 0x11_0000;
 
 /** All characters but surrogates, which are no characters. */
 function* characters(): Generator<string> {
-  for (let code = 0; code < codePointCount; code++) if (code < 0xd800 || code > 0xdfff) yield String.fromCodePoint(code);
+  for (let code = 0; code < codePointCount; code++)
+    if (code < 0xd800 || code > 0xdfff) yield String.fromCodePoint(code);
 }
 
 test("folding keeps the length and is idempotent for every character", () => {
@@ -29,7 +30,8 @@ test("characters that RE2 takes for equal without case are folded to the same", 
     for (const variant of variants) {
       if ([...variant].length !== 1 || /[\\^$.*+?()[\]{}|]/.test(char)) continue;
       const isEqual = RE2JS.compile(char, RE2JS.CASE_INSENSITIVE).test(variant);
-      if (isEqual !== (fold(char) === fold(variant))) throw new Error(`${char} ${variant} U+${char.codePointAt(0)!.toString(16)} ${isEqual}`);
+      if (isEqual !== (fold(char) === fold(variant)))
+        throw new Error(`${char} ${variant} U+${char.codePointAt(0)!.toString(16)} ${isEqual}`);
     }
   }
 });

@@ -130,7 +130,9 @@ class RegexParser {
   #group(flags: Flags, depth: number): RegexNode {
     let inner = flags;
     if (this.#take("?")) {
-      const head = /^(?:P?<[A-Za-z_]\w*>|([ims]*)(?:-([ims]*))?([:)]))/.exec(this.#chars.slice(this.#at, this.#at + 64).join(""));
+      const head = /^(?:P?<[A-Za-z_]\w*>|([ims]*)(?:-([ims]*))?([:)]))/.exec(
+        this.#chars.slice(this.#at, this.#at + 64).join(""),
+      );
       if (head === null) throw unknownSyntax;
       this.#at += head[0].length;
       const set = { ...flags };
@@ -163,7 +165,9 @@ class RegexParser {
     const control = controls[char];
     if (control !== undefined) return control;
     if (char === "x") {
-      const code = /^(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})/.exec(this.#chars.slice(this.#at, this.#at + 8).join(""));
+      const code = /^(?:([0-9a-fA-F]{2})|\{([0-9a-fA-F]{1,6})\})/.exec(
+        this.#chars.slice(this.#at, this.#at + 8).join(""),
+      );
       if (code === null) throw unknownSyntax;
       this.#at += code[0].length;
       return Number.parseInt(code[1] ?? code[2]!, 16);
@@ -180,7 +184,11 @@ class RegexParser {
       isFirst = false;
       const from = this.#member(ranges);
       if (from === undefined) continue;
-      if (this.#chars[this.#at] === "-" && this.#chars[this.#at + 1] !== "]" && this.#chars[this.#at + 1] !== undefined) {
+      if (
+        this.#chars[this.#at] === "-" &&
+        this.#chars[this.#at + 1] !== "]" &&
+        this.#chars[this.#at + 1] !== undefined
+      ) {
         this.#at++;
         const to = this.#member(ranges);
         if (to === undefined || to < from) throw unknownSyntax;

@@ -8,7 +8,9 @@ import type { Value } from "./types.ts";
 export function sampleValue(predicates: readonly Predicate[], filler: string): Value {
   const tests = predicates.map(({ test }) => test);
   if (tests.some((test) => test.op === "null")) return undefined;
-  const whole = tests.find((test) => test.op === "literal" && test.how === "equals") ?? tests.find((test) => special(test) !== undefined);
+  const whole =
+    tests.find((test) => test.op === "literal" && test.how === "equals") ??
+    tests.find((test) => special(test) !== undefined);
   if (whole !== undefined) return whole.op === "literal" ? whole.texts[0] : special(whole);
   let start = "";
   let end = "";

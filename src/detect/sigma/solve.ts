@@ -49,7 +49,12 @@ function satisfied(rule: RuleIr, fields: Fields): boolean {
 }
 
 /** Ways to make a condition true or false, as sets of demands added to `before`; lazily, simplest first. */
-function* ways(node: Condition, wanted: boolean, rule: RuleIr, before: readonly Demand[]): Generator<readonly Demand[]> {
+function* ways(
+  node: Condition,
+  wanted: boolean,
+  rule: RuleIr,
+  before: readonly Demand[],
+): Generator<readonly Demand[]> {
   switch (node.kind) {
     case "const":
       if (node.value === wanted) yield before;
@@ -72,7 +77,13 @@ function* ways(node: Condition, wanted: boolean, rule: RuleIr, before: readonly 
   }
 }
 
-function* allOf(parts: readonly Condition[], at: number, wanted: boolean, rule: RuleIr, before: readonly Demand[]): Generator<readonly Demand[]> {
+function* allOf(
+  parts: readonly Condition[],
+  at: number,
+  wanted: boolean,
+  rule: RuleIr,
+  before: readonly Demand[],
+): Generator<readonly Demand[]> {
   if (at === parts.length) yield before;
   // Long lists of values would nest as deep as they are long; their predicates need no search.
   else if (parts.length > 200) yield [...before, ...parts.flatMap((part) => plainDemands(part, wanted, rule))];
@@ -106,7 +117,8 @@ function* events(demands: readonly Demand[]): Generator<Fields> {
       if (!(field in fields) && predicates.some(({ test }) => test.op === "null")) fields[field] = `${filler}x`;
     }
     for (const [field, predicates] of byField) {
-      for (const { test } of predicates) if (test.op === "fieldref") fields[field] = fields[test.other] ??= `${filler}x`;
+      for (const { test } of predicates)
+        if (test.op === "fieldref") fields[field] = fields[test.other] ??= `${filler}x`;
     }
     yield fields;
   }

@@ -185,7 +185,8 @@ class BlockReader {
       this.#line++;
       this.#skipBlank();
       const isInside = this.#line < this.#starts.length && this.#indents[this.#line]! > indent;
-      const isListOfMap = inMap && this.#line < this.#starts.length && this.#indents[this.#line] === indent && this.#isItem(this.#line);
+      const isListOfMap =
+        inMap && this.#line < this.#starts.length && this.#indents[this.#line] === indent && this.#isItem(this.#line);
       if (isInside || (isListOfMap && !(indent === 0 && this.#isMarker(this.#line)))) return this.#node(indent);
       return { kind: "scalar", text: "", plain: true, offset: from };
     }
@@ -288,15 +289,26 @@ function foldLines(lines: readonly string[]): string {
   return result;
 }
 
-const doubleEscapes: Readonly<Record<string, string>> = { "\\": "\\", '"': '"', "/": "/", n: "\n", t: "\t", r: "\r", "0": "\0" };
+const doubleEscapes: Readonly<Record<string, string>> = {
+  "\\": "\\",
+  '"': '"',
+  "/": "/",
+  n: "\n",
+  t: "\t",
+  r: "\r",
+  "0": "\0",
+};
 
 function unescapeDouble(inner: string): string {
   if (!inner.includes("\\")) return inner;
-  return inner.replace(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/g, (_, two?: string, four?: string, one?: string) => {
-    const hex = two ?? four;
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-    const plain = doubleEscapes[one ?? ""];
-    if (plain === undefined) throw notInSubset;
-    return plain;
-  });
+  return inner.replace(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))/g,
+    (_, two?: string, four?: string, one?: string) => {
+      const hex = two ?? four;
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+      const plain = doubleEscapes[one ?? ""];
+      if (plain === undefined) throw notInSubset;
+      return plain;
+    },
+  );
 }

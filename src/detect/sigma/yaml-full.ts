@@ -1,7 +1,7 @@
 // The whole of YAML through the `yaml` package: slower, and the judge of everything the small parser does not take. Guards
 // stand before and after it: depth before (its parser recurses), node count after (aliases multiply).
 
-import { isAlias, isMap, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
+import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
 import { nodeCountMax, nodeDepthMax } from "./limits.ts";
 import { RuleError } from "./problem.ts";
 import type { YamlDocument, YamlEntry, YamlNode } from "./yaml.ts";
@@ -10,8 +10,8 @@ type Parsed =
   ReturnType<typeof parseAllDocuments> extends infer T ? (T extends readonly (infer D)[] ? D : never) : never;
 
 export function parseFull(text: string): YamlDocument[] {
-  const tooDeep = depthFault(text);
-  if (tooDeep !== undefined) return [{ error: tooDeep }];
+  const fault = depthFault(text);
+  if (fault !== undefined) return [{ error: fault }];
   let documents: Parsed[];
   try {
     const parsed = parseAllDocuments(text, {
@@ -26,7 +26,7 @@ export function parseFull(text: string): YamlDocument[] {
     return [{ error: new RuleError("bad_yaml", 0, `Cannot read YAML: ${messageOf(cause)}`) }];
   }
   const results: YamlDocument[] = [];
-  const budget = { nodes: nodeCountMax };
+  const converter = new Converter();
   for (const document of documents) {
     const fault = document.errors[0];
     if (fault !== undefined) {
@@ -37,7 +37,7 @@ export function parseFull(text: string): YamlDocument[] {
     }
     if (document.contents === null) continue;
     try {
-      const root = convert(document.contents as Node, document, budget, 0);
+      const root = converter.document(document.contents as Node);
       if (root.kind === "scalar" && root.plain && root.text === "") continue;
       results.push({ root });
     } catch (cause) {
@@ -49,40 +49,83 @@ export function parseFull(text: string): YamlDocument[] {
   return results;
 }
 
-function convert(node: Node, document: Parsed, budget: { nodes: number }, depth: number): YamlNode {
-  const offset = node.range?.[0] ?? 0;
-  if (--budget.nodes < 0)
-    throw new RuleError("too_many_nodes", offset, `Cannot read YAML: more than ${nodeCountMax} nodes`);
-  if (depth > nodeDepthMax)
-    throw new RuleError("too_deep", offset, `Cannot read YAML: nested deeper than ${nodeDepthMax}`);
-  if (isAlias(node)) {
-    const target = node.resolve(document as never);
-    if (target === undefined)
-      throw new RuleError("bad_yaml", offset, `Cannot read YAML: unknown alias '${node.source}'`);
-    return convert(target as Node, document, budget, depth + 1);
+/** A converted node with what it adds to a tree that uses it. */
+interface Converted {
+  readonly node: YamlNode;
+  readonly size: number;
+  readonly height: number;
+}
+
+/** Converts the documents of one file. An alias shares the node it stands for, and counts as if that were written again. */
+class Converter {
+  readonly #anchors = new Map<string, Converted>();
+  #left = nodeCountMax;
+
+  /** Anchors end with their document; the count of nodes is that of the file. */
+  document(root: Node): YamlNode {
+    this.#anchors.clear();
+    return this.#convert(root, 0).node;
   }
-  if (isScalar(node)) {
-    const plain = node.type === "PLAIN" && node.tag !== "tag:yaml.org,2002:str";
-    return { kind: "scalar", text: String(node.value ?? ""), plain: plain || node.value === null, offset };
+
+  #convert(node: Node, depth: number): Converted {
+    const offset = node.range?.[0] ?? 0;
+    const before = this.#left;
+    this.#count(1, offset);
+    if (depth > nodeDepthMax) throw tooDeep(offset);
+    if (isAlias(node)) {
+      const target = this.#anchors.get(node.source);
+      if (target === undefined)
+        throw new RuleError("bad_yaml", offset, `Cannot read YAML: unknown alias '${node.source}'`);
+      this.#count(target.size, offset);
+      if (depth + target.height > nodeDepthMax) throw tooDeep(offset);
+      return target;
+    }
+    const { node: result, height } = this.#convertOwn(node, offset, depth);
+    const converted = { node: result, size: before - this.#left, height };
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, converted);
+    return converted;
   }
-  if (isSeq(node)) {
-    return {
-      kind: "list",
-      items: node.items.map((item) => convert(item as Node, document, budget, depth + 1)),
-      offset,
+
+  #convertOwn(node: Exclude<Node, Alias>, offset: number, depth: number): { node: YamlNode; height: number } {
+    if (isScalar(node)) {
+      const plain = node.value === null || (node.type === "PLAIN" && node.tag !== "tag:yaml.org,2002:str");
+      return { node: { kind: "scalar", text: String(node.value ?? ""), plain, offset }, height: 1 };
+    }
+    let height = 0;
+    const convert = (child: Node): YamlNode => {
+      const converted = this.#convert(child, depth + 1);
+      height = Math.max(height, converted.height);
+      return converted.node;
     };
+    if (isSeq(node)) {
+      const items = node.items.map((item) => convert(item as Node));
+      return { node: { kind: "list", items, offset }, height: height + 1 };
+    }
+    if (!isMap(node)) throw new RuleError("bad_yaml", offset, "Cannot read YAML: unsupported kind of node");
+    const entries: YamlEntry[] = [];
+    for (const pair of node.items) {
+      const key = pair.key as Node;
+      const keyOffset = key.range?.[0] ?? offset;
+      if (!isScalar(key)) throw new RuleError("bad_yaml", keyOffset, "Cannot read YAML: a key is not a plain word");
+      const empty: YamlNode = { kind: "scalar", text: "", plain: true, offset: key.range?.[1] ?? keyOffset };
+      entries.push({
+        key: String(key.value ?? ""),
+        keyOffset,
+        value: pair.value === null ? empty : convert(pair.value as Node),
+      });
+    }
+    return { node: { kind: "map", entries, offset }, height: height + 1 };
   }
-  if (!isMap(node)) throw new RuleError("bad_yaml", offset, "Cannot read YAML: unsupported kind of node");
-  const entries: YamlEntry[] = [];
-  for (const pair of node.items) {
-    const key = pair.key as Node;
-    const keyOffset = key.range?.[0] ?? offset;
-    if (!isScalar(key)) throw new RuleError("bad_yaml", keyOffset, "Cannot read YAML: a key is not a plain word");
-    const empty: YamlNode = { kind: "scalar", text: "", plain: true, offset: key.range?.[1] ?? keyOffset };
-    const value = pair.value === null ? empty : convert(pair.value as Node, document, budget, depth + 1);
-    entries.push({ key: String(key.value ?? ""), keyOffset, value });
+
+  #count(nodes: number, offset: number): void {
+    this.#left -= nodes;
+    if (this.#left < 0)
+      throw new RuleError("too_many_nodes", offset, `Cannot read YAML: more than ${nodeCountMax} nodes`);
   }
-  return { kind: "map", entries, offset };
+}
+
+function tooDeep(offset: number): RuleError {
+  return new RuleError("too_deep", offset, `Cannot read YAML: nested deeper than ${nodeDepthMax}`);
 }
 
 /** Opening brackets without their closing ones in a whole file; those inside quotes count too, hence the wide margin. */
@@ -115,7 +158,7 @@ function depthFault(text: string): RuleError | undefined {
         dashes++;
     }
     if (flow > flowDepthMax || indents.length + dashes > 4 * nodeDepthMax) {
-      return new RuleError("too_deep", i, `Cannot read YAML: nested deeper than ${nodeDepthMax}`);
+      return tooDeep(i);
     }
   }
   return undefined;
