@@ -42,6 +42,9 @@ const needs = {
     { package: "iproute2", shows: "ip" },
     { package: "util-linux", shows: "unshare" },
     { package: "procps", shows: "ps" },
+    { package: "man-db", shows: "man" },
+    { package: "zsh", shows: "zsh" },
+    { package: "fish", shows: "fish" },
   ],
   arm64: [
     { package: "gcc-aarch64-linux-gnu", shows: "aarch64-linux-gnu-gcc" },

@@ -13,7 +13,7 @@ import {
   type SourceId,
 } from "../event/mod.ts";
 import type { ProcessCache, ProcessEntry, Program, UserNames } from "../state/mod.ts";
-import type { FieldReader } from "./process-fields.ts";
+import { type FieldReader, keywordFields } from "./process-fields.ts";
 import type { ExitStatus } from "./signals.ts";
 
 /** What every live event can ask. */
@@ -41,6 +41,7 @@ export class ProcessEvent implements NormalizedEvent {
   readonly #readers: (FieldReader | undefined)[] = [];
   readonly #names: readonly string[];
   readonly #slots: readonly Slot[];
+  readonly #keywordSlots: readonly Slot[];
   readonly #values: FieldValue[] = [];
   readonly #stamps: number[] = [];
   #stamp = 0;
@@ -66,6 +67,7 @@ export class ProcessEvent implements NormalizedEvent {
       this.#readers[slot] = readers[name];
       return slot;
     });
+    this.#keywordSlots = this.#slots.filter((_, i) => keywordFields.has(this.#names[i] as string));
   }
 
   /** Moves the object to the next event. */
@@ -90,7 +92,7 @@ export class ProcessEvent implements NormalizedEvent {
   }
 
   eachText(visit: (text: string) => void): void {
-    for (const slot of this.#slots) {
+    for (const slot of this.#keywordSlots) {
       const value = this.get(slot);
       if (typeof value === "string") visit(value);
     }

@@ -83,6 +83,31 @@ export const endFields: Readonly<Record<string, FieldReader>> = {
   ExitSignal: ({ exit }) => (exit && exit.signal !== 0 ? exit.signalName : undefined),
 };
 
+/**
+ * Where keywords of a rule are searched: what a person or a program wrote. Numbers, flags, times and identities are left out:
+ * a keyword that matched inside a hash or a pid would be an accident, and making them costs more than all the rest.
+ */
+export const keywordFields: ReadonlySet<string> = new Set([
+  "Image",
+  "CommandLine",
+  "CurrentDirectory",
+  "User",
+  "RealUser",
+  "ParentImage",
+  "ParentCommandLine",
+  "ParentUser",
+  "ImageTyped",
+  "Interpreter",
+  "EnvLdPreload",
+  "EnvLdLibraryPath",
+  "EnvLdAudit",
+  "EnvHistfile",
+  "EnvSshConnection",
+  "EnvSudoUser",
+  "EnvSudoCommand",
+  "CgroupPath",
+]);
+
 /** Sysmon's spelling of a moment: `2026-01-31 12:00:00.123`, UTC. */
 function utcTime(timeMs: number): string {
   return new Date(timeMs).toISOString().replace("T", " ").slice(0, 23);
