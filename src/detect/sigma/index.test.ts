@@ -13,7 +13,7 @@ import { requiredLiterals } from "./required.ts";
 import { FieldScanner } from "./scanner.ts";
 
 const letters = fc.constantFrom("a", "b", "c", "A", "/", " ");
-const word = fc.array(letters, { minLength: 1, maxLength: 5 }).map((parts) => parts.join("").toLowerCase());
+const word = fc.array(letters, { minLength: 1, maxLength: 9 }).map((parts) => parts.join("").toLowerCase());
 const text = fc.array(letters, { maxLength: 40 }).map((parts) => parts.join(""));
 
 function scan(automaton: Automaton, subject: string): number[] {
