@@ -64,6 +64,11 @@ enum sigil_exe_flag {
   SIGIL_EXE_NONE = 32          /* no executable: a kernel thread */
 };
 
+enum sigil_record_flag {
+  SIGIL_RECORD_COARSE_START = 1, /* start_ns is cut to clock ticks: the record was made from /proc */
+  SIGIL_RECORD_FLAG_LIMIT = 2
+};
+
 enum sigil_fd_kind {
   SIGIL_FD_CLOSED = 0,
   SIGIL_FD_FILE = 1,
@@ -82,7 +87,7 @@ struct sigil_header {
   u16 kind;     /* enum sigil_kind */
   u16 sections; /* entries in the section table */
   u32 cpu;
-  u32 flags;    /* reserved, 0 */
+  u32 flags;    /* enum sigil_record_flag */
   u64 sequence; /* counts the events of this kind on this CPU from 1: a gap is a loss */
   u64 time_ns;  /* CLOCK_BOOTTIME */
   u32 pid;      /* thread group id in the initial pid namespace */
@@ -187,7 +192,8 @@ struct sigil_options {
 
 enum sigil_open_flag {
   SIGIL_OPEN_INJECT_ONLY = 1,   /* rings and thread only, no eBPF: tests and benchmarks inject records */
-  SIGIL_OPEN_NO_ITERATOR = 2  /* pretend that the task iterator does not load */
+  SIGIL_OPEN_NO_ITERATOR = 2, /* leave the task iterator out: tests of the inventory from /proc */
+  SIGIL_OPEN_LOAD_APART = 4   /* program by program from the start: tests of what a kernel that refuses some gets */
 };
 
 /* What sigil_wait answers, as bits. */

@@ -179,7 +179,7 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   if (!k->percpu) return -ENOMEM;
 
   last_words[0] = 0;
-  int e = load_together(s, k, exit_says_group());
+  int e = s->options.flags & SIGIL_OPEN_LOAD_APART ? -EINVAL : load_together(s, k, exit_says_group());
   if (e && e != -EPERM) e = load_apart(s, k);
   if (e) {
     snprintf(error, error_bytes, "%s", last_words[0] ? last_words : strerror(-e));

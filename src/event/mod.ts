@@ -24,8 +24,10 @@ export {
   headerLayout,
   kind as recordKind,
   processLayout,
+  recordFlag,
   sectionFlag,
 } from "./layout.gen.ts";
 export { fieldsPage, type LiveField, liveFields } from "./live-fields.ts";
-export { ProcessRecord, type ProcessSection } from "./process-record.ts";
+export { coarseStartNs, ProcessRecord, type ProcessSection } from "./process-record.ts";
+export { type ProcessFields, type ProcessRecordParts, writeProcessRecord } from "./record-writer.ts";
 export type { LogSource, Route, SourceId } from "./source.ts";

@@ -1,7 +1,7 @@
 // A view over the bytes of an EXEC or TASK record (native/abi.h): nothing is decoded until it is asked for. One instance is
 // moved from record to record; a copy of the bytes can be viewed as well, which is how the process table keeps them.
 
-import { headerLayout, processLayout, sectionFlag, sectionLayout } from "./layout.gen.ts";
+import { headerLayout, processLayout, recordFlag, sectionFlag, sectionLayout } from "./layout.gen.ts";
 
 const fixed = headerLayout.bytes;
 const table = fixed + processLayout.bytes;
@@ -9,6 +9,9 @@ const table = fixed + processLayout.bytes;
 /** Position of each section in the table of a process record: the order that native/bpf/process.bpf.c writes. */
 export const processSections = { exe: 0, cwd: 1, filename: 2, interp: 3, cgroup: 4, args: 5, env: 6 } as const;
 export type ProcessSection = keyof typeof processSections;
+
+/** A clock tick of /proc. */
+export const coarseStartNs = 10_000_000;
 
 export class ProcessRecord {
   #buffer: Buffer;
@@ -43,6 +46,10 @@ export class ProcessRecord {
 
   get pid(): number {
     return this.#u32(headerLayout.pid);
+  }
+  /** Is the start cut to clock ticks? Then it is below the true one by less than {@link coarseStartNs}. */
+  get isCoarse(): boolean {
+    return (this.#u32(headerLayout.flags) & recordFlag.coarseStart) !== 0;
   }
   /** Nanoseconds of CLOCK_BOOTTIME at the event. */
   get timeNs(): number {

@@ -1,5 +1,6 @@
 /** The door of the room `sensor`: records from the kernel, and the account of those that were lost. */
 export { type KindCounters, lost, type RecordKind, recordKinds, type SensorCounters, unaccounted } from "./counters.ts";
+export { procInventory } from "./proc-inventory.ts";
 export {
   bootOffsetMs,
   closeSensor,

@@ -18,6 +18,10 @@ export interface SensorOptions {
   readonly batchUs: number;
   /** No eBPF: records come from {@link Sensor.inject}. Tests and benchmarks. */
   readonly injectOnly?: boolean;
+  /** Leave the task iterator out, as on a kernel where it does not load. Tests. */
+  readonly withoutIterator?: boolean;
+  /** Load program by program, as on a kernel that refuses some. Tests. */
+  readonly loadApart?: boolean;
 }
 
 /** State of one eBPF program. */
@@ -86,7 +90,11 @@ export class Sensor {
     const names = Buffer.from(`${options.envNames.join("\0")}\0\0`);
     const raw = Buffer.alloc(optionsLayout.bytes);
     raw.writeUInt32LE(options.kernelRingBytes, optionsLayout.criticalRingBytes);
-    raw.writeUInt32LE(options.injectOnly ? openFlag.injectOnly : 0, optionsLayout.flags);
+    const flags =
+      (options.injectOnly ? openFlag.injectOnly : 0) |
+      (options.withoutIterator ? openFlag.noIterator : 0) |
+      (options.loadApart ? openFlag.loadApart : 0);
+    raw.writeUInt32LE(flags, optionsLayout.flags);
     raw.writeBigUInt64LE(BigInt(ptr(names)), optionsLayout.envNames);
     raw.writeUInt32LE(options.batchUs, optionsLayout.batchUs);
     const error = Buffer.alloc(512);

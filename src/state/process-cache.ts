@@ -6,7 +6,7 @@
 // Programs' bytes are bounded the same way by `bytesMax`. An ancestor further away than `ancestorsMax` that has exited is
 // cut off, so that a chain of processes that each start the next and exit cannot grow.
 
-import { ProcessRecord, processLayout } from "../event/mod.ts";
+import { coarseStartNs, ProcessRecord, processLayout } from "../event/mod.ts";
 
 const parentPidAt = processLayout.ppid;
 
@@ -38,8 +38,10 @@ export class Program {
 
 export interface ProcessEntry {
   readonly pid: number;
-  /** CLOCK_BOOTTIME of its start; with the pid, its identity. */
-  readonly startNs: number;
+  /** CLOCK_BOOTTIME of its start; with the pid, its identity. Made exact by the first record that knows it exactly. */
+  startNs: number;
+  /** `startNs` is cut to clock ticks: the process was met in /proc. */
+  isCoarse: boolean;
   parentPid: number;
   parentStartNs: number;
   parent: ProcessEntry | undefined;
@@ -98,7 +100,11 @@ export class ProcessCache {
   find(pid: number, startNs: number): ProcessEntry | undefined {
     const entry = this.#byPid.get(pid);
     if (entry === undefined) return undefined;
-    return startNs < 0 || entry.startNs === startNs ? entry : undefined;
+    if (entry.startNs === startNs || startNs < 0) return entry;
+    if (!entry.isCoarse || startNs < entry.startNs || startNs >= entry.startNs + coarseStartNs) return undefined;
+    entry.startNs = startNs;
+    entry.isCoarse = false;
+    return entry;
   }
 
   /** A fork: the child runs what its creator runs. */
@@ -158,13 +164,15 @@ export class ProcessCache {
     parentStartNs: number,
     program: Program | undefined,
   ): ProcessEntry {
-    const known = this.#byPid.get(pid);
-    if (known !== undefined && known.startNs === startNs) return known;
-    if (known !== undefined) this.#drop(known);
+    const same = this.find(pid, startNs);
+    if (same !== undefined) return same;
+    const before = this.#byPid.get(pid);
+    if (before !== undefined) this.#drop(before);
     const parent = this.find(parentPid, parentStartNs);
     const entry: ProcessEntry = {
       pid,
       startNs,
+      isCoarse: false,
       parentPid,
       parentStartNs,
       parent,

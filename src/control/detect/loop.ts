@@ -18,7 +18,7 @@ import { Engine } from "../../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, sourceId } from "../../event/mod.ts";
 import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
-import { bootOffsetMs, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
+import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
 import {
   type AlertMessage,
@@ -98,6 +98,9 @@ class DetectLoop {
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
     this.#normalizer = new Normalizer({ ...shared, clock: this.#clock });
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
+    // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
+    // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
+    sensor.start();
   }
 
   /** A message that came while running. */
@@ -113,7 +116,6 @@ class DetectLoop {
   async run(rules: RulesMessage): Promise<void> {
     this.isRunning = true;
     this.#swap(rules);
-    this.#sensor.start();
     let isReady = false;
     let reportAt = performance.now() + this.#start.reportMs;
     for (;;) {
@@ -122,6 +124,9 @@ class DetectLoop {
         this.#sensor.critical.drain(this.#takeCritical, drainMax) + this.#sensor.bulk.drain(this.#takeBulk, drainMax);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
+        // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.
+        for (const record of procInventory((pid) => this.#processes.find(pid, -1) !== undefined))
+          this.#normalizer.take(record, 0);
         // Compiling rules left garbage that a quiet host would carry for hours.
         Bun.gc(true);
         send({ type: "ready" });
