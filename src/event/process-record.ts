@@ -148,12 +148,4 @@ export class ProcessRecord {
     const text = this.text("args");
     return (text.endsWith("\0") ? text.slice(0, -1) : text).replaceAll("\0", " ");
   }
-
-  /** Value of one of the chosen environment variables, or `undefined`. */
-  env(name: string): string | undefined {
-    if (this.lengthOf("env") === 0) return undefined;
-    for (const pair of this.list("env"))
-      if (pair.startsWith(name) && pair[name.length] === "=") return pair.slice(name.length + 1);
-    return undefined;
-  }
 }

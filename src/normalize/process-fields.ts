@@ -20,7 +20,7 @@ const flag =
 const env =
   (name: string): FieldReader =>
   ({ program }) =>
-    program?.record.env(name);
+    program?.env(name);
 
 const fd =
   (number: 0 | 1 | 2): FieldReader =>

@@ -18,6 +18,7 @@ export class Program {
   holders = 0;
   #image: string | undefined;
   #commandLine: string | undefined;
+  #env: Map<string, string> | undefined;
 
   constructor(copy: Buffer) {
     this.record = new ProcessRecord(copy);
@@ -33,6 +34,19 @@ export class Program {
   get commandLine(): string {
     this.#commandLine ??= this.record.commandLine;
     return this.#commandLine;
+  }
+
+  /** Value of one of the chosen environment variables, or `undefined`. */
+  env(name: string): string | undefined {
+    if (this.#env === undefined) {
+      this.#env = new Map();
+      for (const pair of this.record.list("env")) {
+        const at = pair.indexOf("=");
+        // getenv(3) takes the first of several.
+        if (at > 0 && !this.#env.has(pair.slice(0, at))) this.#env.set(pair.slice(0, at), pair.slice(at + 1));
+      }
+    }
+    return this.#env.get(name);
   }
 }
 
