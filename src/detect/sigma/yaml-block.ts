@@ -184,15 +184,17 @@ class BlockReader {
     if (at === end || code === 0x23) {
       this.#line++;
       this.#skipBlank();
-      const isInside = this.#line < this.#starts.length && this.#indents[this.#line]! > indent;
-      const isListOfMap =
-        inMap && this.#line < this.#starts.length && this.#indents[this.#line] === indent && this.#isItem(this.#line);
-      if (isInside || (isListOfMap && !(indent === 0 && this.#isMarker(this.#line)))) return this.#node(indent);
-      return { kind: "scalar", text: "", plain: true, offset: from };
+      const next = this.#line;
+      if (next >= this.#starts.length || this.#indents[next]! < indent) return emptyAt(from);
+      if (this.#indents[next]! > indent) return this.#isText(next) ? this.#textBelow(indent) : this.#node(indent);
+      // A list may stand at the indentation of its key.
+      if (inMap && this.#isItem(next) && !(indent === 0 && this.#isMarker(next))) return this.#node(indent);
+      return emptyAt(from);
     }
     if (code === 0x7c || code === 0x3e) return this.#blockScalar(at, indent);
     let stop = end;
-    if (code === 0x22 || code === 0x27) {
+    const isQuoted = code === 0x22 || code === 0x27;
+    if (isQuoted) {
       stop = this.#quoteEnd(at, end);
       if (!/^(?: *$| +#)/.test(text.slice(stop, end))) throw notInSubset;
     } else {
@@ -201,10 +203,55 @@ class BlockReader {
     }
     const scalar = this.#scalarOnLine(at, stop);
     this.#line++;
+    const next = this.#nextContent();
+    if (next >= this.#starts.length || this.#indents[next]! <= indent) return scalar;
+    // A deeper line below continues a plain scalar; after a comment or a quote it is a fault.
+    if (isQuoted || stop !== end) throw notInSubset;
+    return { ...scalar, text: this.#continued(scalar.text, indent) };
+  }
+
+  /** Whether a line below its key is neither a list nor a map. */
+  #isText(line: number): boolean {
+    return !this.#isItem(line) && this.#keyEnd(this.#firsts[line]!, line) === -1;
+  }
+
+  /** A plain scalar that starts on a line of its own. */
+  #textBelow(indent: number): YamlScalar {
+    const at = this.#firsts[this.#line]!;
+    const scalar = this.#scalarOnLine(at, this.#ends[this.#line]!);
+    if (!scalar.plain) throw notInSubset;
+    this.#line++;
+    return { ...scalar, text: this.#continued(scalar.text, indent) };
+  }
+
+  /** The next line with content; the reader stays where it is. */
+  #nextContent(): number {
+    const line = this.#line;
     this.#skipBlank();
-    // A deeper line below would continue a plain scalar, or be a fault.
-    if (this.#line < this.#starts.length && this.#indents[this.#line]! > indent) throw notInSubset;
-    return scalar;
+    const next = this.#line;
+    this.#line = line;
+    return next;
+  }
+
+  /** A plain scalar over several lines: a line break is a blank, an empty line a line break. */
+  #continued(first: string, indent: number): string {
+    let result = first;
+    let breaks = 0;
+    for (; this.#line < this.#starts.length; this.#line++) {
+      const from = this.#firsts[this.#line]!;
+      let end = this.#ends[this.#line]!;
+      if (from === end) {
+        breaks++;
+        continue;
+      }
+      if (this.#indents[this.#line]! <= indent) break;
+      while (this.#text.charCodeAt(end - 1) === 0x20) end--;
+      const line = this.#text.slice(from, end);
+      if (/^#|:(?: |$)| #/.test(line)) throw notInSubset;
+      result += (breaks > 0 ? "\n".repeat(breaks) : " ") + line;
+      breaks = 0;
+    }
+    return result;
   }
 
   /** A quoted scalar (from quote to behind the closing one) or a plain one; blanks at its end are not part of it. */
@@ -271,6 +318,10 @@ class BlockReader {
     const body = header[1] === "|" ? lines.join("\n") : foldLines(lines);
     return { kind: "scalar", text: header[2] === "-" ? body : `${body}\n`, plain: false, offset: at };
   }
+}
+
+function emptyAt(offset: number): YamlScalar {
+  return { kind: "scalar", text: "", plain: true, offset };
 }
 
 /** Lines that start with a blank keep their breaks in YAML; text that has any is left to the whole language. */
