@@ -106,44 +106,61 @@ function routed(
 
 const keyOf = ({ logsource: { product, category, service } }: RuleIr): string => [product, category, service].join("|");
 
-/** Runs every event through the engine and the interpreter, over all rules of the event's source. Returns the number of verdicts compared. */
-function compare(list: readonly RuleIr[], events: readonly { rule: RuleIr; fields: Fields }[], jit: boolean): number {
+/**
+ * Runs every event through the engine and, over the rules of the event's source, the interpreter. Returns how many verdicts were
+ * compared. With `everyNth` above 1 only so many of the source's rules are interpreted, and always those the event was made for.
+ */
+function compare(list: readonly RuleIr[], events: readonly Example[], jit: boolean, everyNth: number): number {
   const { engine, sources, slots } = routed(list, jit);
   engine.warm();
   expect(engine.stats.compiledCount).toBe(list.length);
   expect(engine.stats.interpretedCount).toBe(0);
   const bySource = Map.groupBy(list, keyOf);
   let compared = 0;
-  for (const { rule, fields } of events) {
+  for (const [turn, { rule, fields }] of events.entries()) {
     const event = new RecordEvent(fields, slots);
-    const found: string[] = [];
-    engine.evaluate(sources.get(keyOf(rule))!, event, (hit) => found.push(hit.id));
-    const expected = bySource.get(keyOf(rule))!.filter((other) => interpret(other, event, slots));
-    compared += bySource.get(keyOf(rule))!.length;
-    const ids = expected.map(({ id }) => id);
-    if (found.join() !== ids.join())
-      throw new Error(`${rule.file}: ${JSON.stringify(fields)}: engine ${found}, interpreter ${ids}`);
+    const found = new Set<RuleIr>();
+    engine.evaluate(sources.get(keyOf(rule))!, event, (hit) => found.add(hit));
+    for (const [i, other] of bySource.get(keyOf(rule))!.entries()) {
+      if ((i + turn) % everyNth !== 0 && other !== rule && !found.has(other)) continue;
+      compared++;
+      if (found.has(other) === interpret(other, event, slots)) continue;
+      throw new Error(`${other.file}: the engine says ${found.has(other)} of ${JSON.stringify(fields)}`);
+    }
   }
   expect(engine.stats.faultCount).toBe(0);
   return compared;
 }
 
-describe.skipIf(folder === undefined)(`SigmaHQ rules for Linux, solved${why}`, () => {
-  const solutions = linux.map((rule) => ({ rule, solution: solve(rule) }));
+interface Example {
+  readonly rule: RuleIr;
+  readonly fields: Fields;
+}
 
-  test("every rule has an event that satisfies it", () => {
-    expect(solutions.filter(({ solution }) => solution === undefined).map(({ rule }) => rule.file)).toEqual([]);
+const solutions = rules.map((rule) => ({ rule, solution: solve(rule) }));
+const examples = solutions.flatMap(({ rule, solution }): Example[] =>
+  solution === undefined ? [] : [solution.fields, ...solution.nearMisses].map((fields) => ({ rule, fields })),
+);
+
+describe.skipIf(folder === undefined)(`SigmaHQ, solved${why}`, () => {
+  test("every rule has an event that satisfies it, but one that asks two things of one text", () => {
+    const unsolved = solutions.filter(({ solution }) => solution === undefined).map(({ rule }) => rule.title);
+    expect(unsolved).toEqual(["COM Object Execution via Xwizard.EXE"]);
   });
 
-  test("nearly every rule has a near miss that does not", () => {
-    const without = solutions.filter(({ solution }) => solution?.nearMisses.length === 0);
-    expect(without.map(({ rule }) => rule.file)).toEqual([]);
-  });
-
-  test.each([true, false])("the engine (generated code: %p) says what the interpreter says on all of them", (jit) => {
-    const events = solutions.flatMap(({ rule, solution }) =>
-      [solution!.fields, ...solution!.nearMisses].map((fields) => ({ rule, fields })),
+  test("every solved rule has near misses that do not satisfy it", () => {
+    expect(solutions.filter(({ solution }) => solution?.nearMisses.length === 0).map(({ rule }) => rule.file)).toEqual(
+      [],
     );
-    expect(compare(linux, events, jit)).toBeGreaterThan(events.length);
   });
+
+  test.each([true, false])("all rules for Linux: the engine (generated code: %p) is the interpreter", (jit) => {
+    const events = examples.filter(({ rule }) => rule.logsource.product === "linux");
+    expect(compare(linux, events, jit, 1)).toBeGreaterThan(10_000);
+  });
+
+  // SIGIL_SOAK=1 compares all pairs of rules and events, which takes a minute.
+  test("all rules there are: the engine is the interpreter", () => {
+    expect(compare(rules, examples, true, process.env.SIGIL_SOAK === "1" ? 1 : 50)).toBeGreaterThan(rules.length);
+  }, 300_000);
 });

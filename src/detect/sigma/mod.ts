@@ -4,4 +4,6 @@ export { matchesOf, type RuleMatch } from "./explain.ts";
 export { interpret } from "./interpret.ts";
 export type { Condition, Piece, Predicate, RuleIr, Selection, Test } from "./ir.ts";
 export { type ParseOptions, type ParseResult, parseSigma } from "./parse.ts";
+export { NameSlots, RecordEvent } from "./record-event.ts";
+export { type Fields, type Solution, solve } from "./solve.ts";
 export type { Diagnostic, Level, LogSource, Route, SigmaEvent, SlotTable, Value } from "./types.ts";

@@ -12,7 +12,10 @@ export type Fields = Readonly<Record<string, Value>>;
 export interface Solution {
   /** A smallest event we found that satisfies the rule. */
   readonly fields: Fields;
-  /** Events that differ from it in one demand of the rule and do not satisfy it; empty when each demand has a substitute. */
+  /**
+   * Events that do not satisfy it, each with one demand of the rule missed or one filter met; fewer than there are demands
+   * when some have substitutes.
+   */
   readonly nearMisses: readonly Fields[];
 }
 
@@ -27,6 +30,9 @@ const attemptCountMax = 2_000;
 
 /** Alternatives of one `or` that are tried: long lists differ only in their text. */
 const alternativeCountMax = 12;
+
+/** Near misses given for one rule: filters list up to hundreds of values. */
+const nearMissCountMax = 64;
 
 /** The field that keywords are put in. */
 const keywordField = "Message";
@@ -114,7 +120,7 @@ function* events(demands: readonly Demand[]): Generator<Fields> {
     }
     // Only null is true of an absent field: to make it false, the field must have something.
     for (const [field, predicates] of refused) {
-      if (!(field in fields) && predicates.some(({ test }) => test.op === "null")) fields[field] = `${filler}x`;
+      if (!(field in fields) && predicates.some(({ test }) => test.op === "null")) fields[field] = `${filler}x${field}`;
     }
     for (const [field, predicates] of byField) {
       for (const { test } of predicates)
@@ -127,15 +133,22 @@ function* events(demands: readonly Demand[]): Generator<Fields> {
 function nearMisses(rule: RuleIr, demands: readonly Demand[], fields: Fields): Fields[] {
   const misses: Fields[] = [];
   for (const demand of demands) {
-    if (!demand.wanted) continue;
-    const miss = nearMiss(rule, demand, demands, fields);
+    if (misses.length >= nearMissCountMax) break;
+    const miss = demand.wanted ? withoutDemand(rule, demand, demands, fields) : withRefused(rule, demand, demands);
     if (miss !== undefined) misses.push(miss);
   }
   return misses;
 }
 
+/** The same event, but what a filter asks for is there. */
+function withRefused(rule: RuleIr, demand: Demand, demands: readonly Demand[]): Fields | undefined {
+  const turned = demands.map((other) => (other === demand ? { ...demand, wanted: true } : other));
+  for (const candidate of events(turned)) if (!satisfied(rule, candidate)) return candidate;
+  return undefined;
+}
+
 /** The same event without one demand: its field keeps a value wherever it can, absent would be too easy. */
-function nearMiss(rule: RuleIr, demand: Demand, demands: readonly Demand[], fields: Fields): Fields | undefined {
+function withoutDemand(rule: RuleIr, demand: Demand, demands: readonly Demand[], fields: Fields): Fields | undefined {
   const field = demand.predicate.field ?? keywordField;
   const others = demands.filter((other) => other !== demand);
   for (const changed of events(others)) {
