@@ -123,7 +123,8 @@ INLINE void exe_facts(struct sigil_process *p, struct file *file) {
   p->exe_links = BPF_CORE_READ(inode, i_nlink);
   if (bpf_core_field_exists(inode->i_ctime_sec)) {
     p->exe_ctime_s = BPF_CORE_READ(inode, i_ctime_sec);
-    p->exe_ctime_ns = BPF_CORE_READ(inode, i_ctime_nsec);
+    /* Bit 31 is the kernel's mark that somebody asked for the time (I_CTIME_QUERIED, since 6.13). */
+    p->exe_ctime_ns = BPF_CORE_READ(inode, i_ctime_nsec) & 0x7fffffff;
     p->exe_mtime_s = BPF_CORE_READ(inode, i_mtime_sec);
     p->exe_mtime_ns = BPF_CORE_READ(inode, i_mtime_nsec);
   } else {
