@@ -87,11 +87,16 @@ export class ProcessRecord {
   get exeSize(): number {
     return this.#u64(fixed + processLayout.exeSize);
   }
+  /** Whole milliseconds, as stat(2) cut short: with the rest a sum this large would round up to the next. */
   get exeCtimeMs(): number {
-    return this.#u64(fixed + processLayout.exeCtimeS) * 1000 + this.#u32(fixed + processLayout.exeCtimeNs) / 1e6;
+    return (
+      this.#u64(fixed + processLayout.exeCtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeCtimeNs) / 1e6)
+    );
   }
   get exeMtimeMs(): number {
-    return this.#u64(fixed + processLayout.exeMtimeS) * 1000 + this.#u32(fixed + processLayout.exeMtimeNs) / 1e6;
+    return (
+      this.#u64(fixed + processLayout.exeMtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeMtimeNs) / 1e6)
+    );
   }
 
   /** A 32-bit field of struct sigil_process by its offset in `processLayout`. */

@@ -13,13 +13,27 @@ export const kernelPackages = {
 
 export type KernelSeries = keyof typeof kernelPackages;
 
+/** Ending of a folder that is still being filled, or was when someone stopped it. */
+const unfinished = ".tmp";
+
 /** The path of a bootable kernel image of the series; throws with the reason when it cannot be had. */
 export async function kernelImage(series: KernelSeries): Promise<string> {
   const store = join(root, "build/kernels");
   const known = existsSync(store)
-    ? readdirSync(store).find((name) => name.startsWith(`linux-image-${series}.`))
+    ? readdirSync(store).find((name) => name.startsWith(`linux-image-${series}.`) && !name.endsWith(unfinished))
     : undefined;
   return imageIn(join(store, known ?? (await download(series, store))));
+}
+
+/** Why there is no such kernel to boot, as a test's obstacle; downloads it when that has not been done. */
+export async function needsKernel(series: KernelSeries): Promise<string | undefined> {
+  try {
+    await kernelImage(series);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    return `needs Debian's kernel ${series}: ${error.message.split("\n")[0]}`;
+  }
 }
 
 async function download(series: KernelSeries, store: string): Promise<string> {
@@ -28,7 +42,7 @@ async function download(series: KernelSeries, store: string): Promise<string> {
   if (name === undefined || !name.startsWith(`linux-image-${series}.`)) {
     throw new BuildError(`${kernelPackages[series]} names no kernel ${series}; apt-get update may help`);
   }
-  const landing = join(store, `${name}.tmp`);
+  const landing = join(store, `${name}${unfinished}`);
   rmSync(landing, { recursive: true, force: true });
   mkdirSync(join(landing, "root"), { recursive: true });
   await run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name], { cwd: landing });

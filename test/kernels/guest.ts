@@ -1,0 +1,132 @@
+// Boots a kernel with the scene's root under software emulation and takes what the scene left; or plays the scene on the host's
+// own kernel in a chroot. Every run has a deadline, and a machine is ended by its own process id, also when the test dies.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../native/build-steps.ts";
+import { type KernelSeries, kernelImage } from "./images.ts";
+import { overlayModule, stage, stageRoot, writeFolder, writeInitramfs } from "./stage.ts";
+
+/** What a played scene left. */
+export interface Played {
+  /** The beginning of every token. */
+  readonly token: string;
+  /** Files of the scene's /tmp by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** From the start of the machine to its end. */
+  readonly totalMs: number;
+}
+
+/** A guest needs some 25 s on an idle machine with two cores, boot included. */
+const guestTimeoutMs = 170_000;
+const hostTimeoutMs = 120_000;
+const memoryMiB = 1024;
+const consoleKeptMaxChars = 8_192;
+
+const agent = join(root, "dist/agent");
+
+/** Command line of QEMU for a kernel; both serial ports go to files. Without KVM: a guest of a guest starts nowhere else. */
+export function machineCommand(image: string, initramfs: string, serial: readonly string[], words = ""): string[] {
+  return [
+    ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", String(memoryMiB)],
+    ...["-nographic", "-no-reboot", "-nic", "none", "-monitor", "none"],
+    ...serial.flatMap((port) => ["-serial", port]),
+    ...["-kernel", image, "-initrd", initramfs],
+    ...["-append", `console=ttyS0 panic=-1 quiet lsm=lockdown,capability,bpf ${words}`.trim()],
+  ];
+}
+
+/** Writes the initramfs of a series; `folder` must exist. */
+export async function prepareGuest(
+  series: KernelSeries,
+  folder: string,
+): Promise<{ image: string; initramfs: string }> {
+  const image = await kernelImage(series);
+  const initramfs = join(folder, "initramfs");
+  writeInitramfs(await stage(agent, folder, await overlayModule(join(image, "../.."))), initramfs);
+  return { image, initramfs };
+}
+
+/** Boots the series' kernel, plays the scene, and returns what it left. Throws with the console when the guest does not finish. */
+export async function playInGuest(series: KernelSeries): Promise<Played> {
+  return inFolder(`guest-${series}-`, async (folder) => {
+    const { image, initramfs } = await prepareGuest(series, folder);
+    const [console, results] = [join(folder, "console"), join(folder, "results")];
+    const totalMs = await ended(
+      machineCommand(image, initramfs, [`file:${console}`, `file:${results}`]),
+      guestTimeoutMs,
+    );
+    return { token: "sigil-scene", files: await unpack(results, () => tail(console)), totalMs };
+  });
+}
+
+/** Plays the scene on this machine's kernel, in a chroot and a mount namespace of its own. */
+export async function playOnHost(): Promise<Played> {
+  return inFolder("host-", async (folder) => {
+    const place = join(folder, "root");
+    writeFolder(await stage(agent, folder), place);
+    const token = `sigil-scene-${crypto.randomUUID().slice(0, 8)}`;
+    const script = `
+      set -e
+      cd "$0"
+      mount --rbind /dev dev; mount -t proc proc proc; mount -t sysfs sysfs sys
+      mount -t cgroup2 cgroup2 sys/fs/cgroup
+      for place in tmp srv layers; do mount -t tmpfs tmpfs $place; done
+      chroot . /bin/busybox --install -s /bin
+      status=0
+      chroot . /bin/busybox env -i PATH=/bin sh /scene.sh "$1" >tmp/output 2>&1 || status=$?
+      tar -cz -C tmp facts endings truth.ndjson alerts.ndjson agent.log output >"$2"
+      exit $status`;
+    const results = join(folder, "results");
+    const totalMs = await ended(["unshare", "--mount", "sh", "-c", script, place, token, results], hostTimeoutMs);
+    return { token, files: await unpack(results, () => ""), totalMs };
+  });
+}
+
+async function inFolder<T>(prefix: string, body: (folder: string) => Promise<T>): Promise<T> {
+  mkdirSync(stageRoot, { recursive: true });
+  const folder = mkdtempSync(join(stageRoot, prefix));
+  try {
+    return await body(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs a command to its end, whatever that is, and kills it at the deadline; what it left says how it went. */
+async function ended(command: readonly string[], timeoutMs: number): Promise<number> {
+  const startedMs = performance.now();
+  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
+  const kill = (): void => child.kill("SIGKILL");
+  process.on("exit", kill);
+  const timer = setTimeout(kill, timeoutMs);
+  try {
+    await child.exited;
+  } finally {
+    clearTimeout(timer);
+    process.off("exit", kill);
+    kill();
+  }
+  return performance.now() - startedMs;
+}
+
+async function unpack(archive: string, context: () => string): Promise<ReadonlyMap<string, string>> {
+  const child = Bun.spawnSync(["tar", "-tzf", archive], { timeout: 30_000 });
+  const names = child.stdout.toString().split("\n").filter(Boolean);
+  if (child.exitCode !== 0 || names.length === 0)
+    throw new Error(`The scene left nothing: ${child.stderr.toString().trim()}\n${context()}`);
+  const files = new Map<string, string>();
+  for (const name of names) {
+    const text = Bun.spawnSync(["tar", "-xzOf", archive, name], { timeout: 30_000 });
+    files.set(name, text.stdout.toString());
+  }
+  return files;
+}
+
+function tail(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(-consoleKeptMaxChars);
+  } catch {
+    return "";
+  }
+}

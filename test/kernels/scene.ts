@@ -1,0 +1,129 @@
+// Reads what a played scene left: what the witnesses said of themselves, how their parents saw them end, and the agent's alerts
+// and log, each found by token.
+
+import type { Played } from "./guest.ts";
+
+/** A witness by its own account; processes that only noted something have token and that. */
+export interface Truth {
+  readonly token: string;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly uid: number;
+  readonly euid: number;
+  readonly egid: number;
+  readonly sid: number;
+  /** `/proc/self/exe`: ends with ` (deleted)` when no name leads to it. */
+  readonly exe: string;
+  readonly cwd: string;
+  readonly args: readonly string[];
+  readonly inode: number;
+  readonly links: number;
+  readonly mode: number;
+  readonly device: string;
+  readonly ctimeMs: number;
+  readonly namespaces: Readonly<Record<string, number>>;
+  readonly cgroup?: string;
+  readonly startMs: number;
+  readonly nowMs: number;
+  /** CapEff of /proc/self/status: hexadecimal bits. */
+  readonly capabilities: string;
+}
+
+export type Document = Readonly<Record<string, unknown>>;
+
+/** The value at a dotted path. */
+export function at(document: Document, path: string): unknown {
+  let value: unknown = document;
+  for (const key of path.split(".")) value = (value as Record<string, unknown> | undefined)?.[key];
+  return value;
+}
+
+const lines = (text: string | undefined): string[] => (text ?? "").split("\n").filter((line) => line !== "");
+
+const startRule = "A witness starts";
+const endRule = "A witness ends";
+
+export class Scene {
+  readonly facts: ReadonlyMap<string, string>;
+  /** By name without the prefix of the token: what `$?` was. */
+  readonly endings: ReadonlyMap<string, number>;
+  /** Full accounts, in the order in which they were written. */
+  readonly truths: readonly Truth[];
+  /** Pids in the initial namespace of processes that could not know them. */
+  readonly outsidePids: ReadonlyMap<string, number>;
+  readonly alerts: readonly Document[];
+  /** The agent's log: one object a line. */
+  readonly log: readonly Document[];
+  readonly totalMs: number;
+  readonly #starts = new Map<string, Document[]>();
+  readonly #ends = new Map<number, Document[]>();
+
+  constructor({ token, files, totalMs }: Played) {
+    const file = (name: string): string[] => lines(files.get(name));
+    this.totalMs = totalMs;
+    this.facts = new Map(file("facts").map((line) => line.split("=", 2) as [string, string]));
+    this.endings = new Map(
+      file("endings").map((line) => {
+        const [name = "", status] = line.split(" ");
+        return [name, Number(status)];
+      }),
+    );
+    const told = file("truth.ndjson").map((line) => {
+      const truth = JSON.parse(line) as Truth;
+      return { ...truth, token: truth.token.slice(token.length + 1) };
+    });
+    this.truths = told.filter((truth) => truth.args !== undefined);
+    this.outsidePids = new Map(
+      told.filter((it) => it.token.endsWith(".outside")).map(({ token, pid }) => [token.slice(0, -8), pid]),
+    );
+    this.alerts = file("alerts.ndjson").map((line) => JSON.parse(line) as Document);
+    this.log = file("agent.log").map((line) => JSON.parse(line) as Document);
+    for (const alert of this.alerts) {
+      const rule = at(alert, "rule.name");
+      if (rule === endRule) {
+        const pid = at(alert, "process.pid") as number;
+        this.#ends.set(pid, [...(this.#ends.get(pid) ?? []), alert]);
+      }
+      // The shell that a witness took the place of has the token on its command line, too.
+      if (rule !== startRule || at(alert, "process.executable") === "/bin/busybox") continue;
+      const args = (at(alert, "process.args") ?? []) as string[];
+      const name = args.find((arg) => arg.startsWith(`${token}-`))?.slice(token.length + 1) ?? "";
+      this.#starts.set(name, [...(this.#starts.get(name) ?? []), alert]);
+    }
+  }
+
+  /** Alerts of the rule for starts on the witness with the token. */
+  starts(token: string): readonly Document[] {
+    return this.#starts.get(token) ?? [];
+  }
+
+  startTokens(): string[] {
+    return [...this.#starts.keys()];
+  }
+
+  /** Alerts of the rule for ends on the process. */
+  ends(pid: number): readonly Document[] {
+    return this.#ends.get(pid) ?? [];
+  }
+
+  /** Alerts of another rule. */
+  ofRule(name: string): readonly Document[] {
+    return this.alerts.filter((alert) => at(alert, "rule.name") === name);
+  }
+
+  truth(token: string): Truth {
+    const found = this.truths.find((truth) => truth.token === token);
+    if (found === undefined) throw new Error(`No witness ${token} wrote anything`);
+    return found;
+  }
+
+  /** The witness's pid in the initial namespace. */
+  pidOf(truth: Truth): number {
+    return this.outsidePids.get(truth.token) ?? truth.pid;
+  }
+
+  /** Seconds between two facts that hold an uptime. */
+  between(from: string, to: string): number {
+    return Number(this.facts.get(to)) - Number(this.facts.get(from));
+  }
+}
