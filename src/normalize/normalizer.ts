@@ -18,13 +18,15 @@ export interface NormalizerStats {
   fork: number;
   exit: number;
   task: number;
+  /** Of the inventory, what came from /proc: no kernel counter knows of these. */
+  recovered: number;
   malformed: number;
 }
 
 const body = headerLayout.bytes;
 
 export class Normalizer {
-  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, malformed: 0 };
+  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0 };
   /** All of the inventory has come through. */
   inventoryDone = false;
   readonly #processes: ProcessCache;
@@ -71,8 +73,9 @@ export class Normalizer {
         return this.#end;
       }
       case recordKind.task:
-        this.stats.task++;
         this.#record.bind(bytes, at);
+        if (this.#record.isCoarse) this.stats.recovered++;
+        else this.stats.task++;
         // A live record that came first says the same or more: the inventory looks at the process later than its exec.
         if (this.#processes.find(pid, this.#record.startNs)?.program === undefined) this.#processes.exec(this.#record);
         return undefined;

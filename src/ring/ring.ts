@@ -60,9 +60,9 @@ export class RingReader {
     this.#tail = Atomics.load(this.#words, tailAt);
   }
 
-  /** Bytes written and not yet read. */
+  /** Bytes that the writer cannot use now: written and not yet given back. */
   get pendingBytes(): number {
-    return (Atomics.load(this.#words, headAt) - this.#tail) >>> 0;
+    return (Atomics.load(this.#words, headAt) - Atomics.load(this.#words, tailAt)) >>> 0;
   }
 
   /**
@@ -125,21 +125,33 @@ export class RingWriter {
     this.#bytes = Buffer.from(memory, dataAt, this.#size);
   }
 
+  /** Would a payload of this length go in now? */
+  fits(payloadBytes: number): boolean {
+    return this.#place(payloadBytes) !== undefined;
+  }
+
+  /** Where a message with such a payload would lie and how much filler comes before it; `undefined` when there is no room. */
+  #place(payloadBytes: number): { readonly at: number; readonly size: number; readonly skip: number } | undefined {
+    const size = (messageHeaderBytes + payloadBytes + 7) & ~7;
+    const at = Atomics.load(this.#words, headAt);
+    const free = this.#size - ((at - Atomics.load(this.#words, tailAt)) >>> 0);
+    const toEnd = this.#size - (at & (this.#size - 1));
+    const skip = size <= toEnd ? 0 : toEnd;
+    return size > this.#size >> 1 || skip + size > free ? undefined : { at, size, skip };
+  }
+
   /**
    * Writes one message: `kindOf` (1 to 65535) and a payload, which {@link readMessage} gives back. False when there is no room
    * (counted in `dropped`) — a message can be half the ring at most. Wakes a waiting reader.
    */
   write(kindOf: number, payload: Uint8Array): boolean {
-    const size = (messageHeaderBytes + payload.length + 7) & ~7;
-    const at = Atomics.load(this.#words, headAt);
-    const free = this.#size - ((at - Atomics.load(this.#words, tailAt)) >>> 0);
-    const offset = at & (this.#size - 1);
-    const toEnd = this.#size - offset;
-    const skip = size <= toEnd ? 0 : toEnd;
-    if (size > this.#size >> 1 || skip + size > free) {
+    const place = this.#place(payload.length);
+    if (place === undefined) {
       this.dropped++;
       return false;
     }
+    const { at, size, skip } = place;
+    const offset = at & (this.#size - 1);
     if (skip > 0) {
       this.#bytes.writeUInt32LE(skip, offset + headerLayout.size);
       this.#bytes.writeUInt16LE(kind.pad, offset + headerLayout.kind);

@@ -15,7 +15,7 @@ import {
   SigmaDetectionHandler,
 } from "../../detect/mod.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
-import { createCatalogue, FieldTable, liveSources, sourceId } from "../../event/mod.ts";
+import { createCatalogue, FieldTable, headerLayout, liveSources, recordKind, sourceId } from "../../event/mod.ts";
 import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
@@ -34,8 +34,15 @@ declare const self: Worker;
 
 /** Records taken from one ring before the loop looks at anything else: about 20 ms of work, so that no ring and no message waits long. */
 const drainMax = 8192;
+/** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
+const earlySizeMaxBytes = 4 * 1024 * 1024;
 /** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
 const sleepMs = 1000;
+
+/** Longest wait for room in the ring of alerts. Longer, and the main thread hangs; control messages must not wait for that. */
+const alertWaitMaxMs = 250;
+/** Atomics.wait needs a place that nobody changes: a sleep without an event loop. */
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 const send = (message: FromDetect): void => self.postMessage(message);
 
@@ -71,6 +78,9 @@ class DetectLoop {
   #store: DetectorStore | undefined;
   #generation = 0;
   #hits = 0;
+  /** Live records that came before the end of the inventory; `undefined` once it is there. */
+  #early: Buffer[] | undefined = [];
+  #earlyBytes = 0;
   #detached = false;
 
   static open(start: StartMessage): DetectLoop | undefined {
@@ -125,8 +135,8 @@ class DetectLoop {
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
         // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.
-        for (const record of procInventory((pid) => this.#processes.find(pid, -1) !== undefined))
-          this.#normalizer.take(record, 0);
+        for (const record of procInventory((pid) => this.#isKnown(pid))) this.#normalizer.take(record, 0);
+        this.#takeEarly();
         // Compiling rules left garbage that a quiet host would carry for hours.
         Bun.gc(true);
         send({ type: "ready" });
@@ -146,9 +156,45 @@ class DetectLoop {
   }
 
   readonly #takeCritical = (at: number): void => {
-    const event = this.#normalizer.take(this.#sensor.critical.bytes, at);
-    if (event !== undefined) this.#router?.route(event);
+    const { bytes } = this.#sensor.critical;
+    if (this.#early === undefined || !this.#hold(bytes, at)) this.#takeRecord(bytes, at);
   };
+
+  #takeRecord(bytes: Buffer, at: number): void {
+    const event = this.#normalizer.take(bytes, at);
+    if (event !== undefined) this.#router?.route(event);
+  }
+
+  /**
+   * Keeps a live record until the inventory is complete: the programs report from the moment they are attached, and an alert about
+   * a process whose parent comes later in the ring would not know that parent. False when it must be taken now.
+   */
+  #hold(bytes: Buffer, at: number): boolean {
+    const kind = bytes.readUInt16LE(at + headerLayout.kind);
+    if (kind === recordKind.task || kind === recordKind.inventoryEnd) return false;
+    const size = bytes.readUInt32LE(at + headerLayout.size);
+    if (this.#earlyBytes + size > earlySizeMaxBytes) {
+      this.#takeEarly();
+      return false;
+    }
+    this.#earlyBytes += size;
+    this.#early?.push(Buffer.from(bytes.subarray(at, at + size)));
+    return true;
+  }
+
+  /** Takes what was held, in order, and holds nothing any more. */
+  #takeEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    this.#earlyBytes = 0;
+    for (const record of early) this.#takeRecord(record, 0);
+  }
+
+  /** Has the kernel told of this process, in the inventory or since? */
+  #isKnown(pid: number): boolean {
+    if (this.#processes.find(pid, -1) !== undefined) return true;
+    return this.#early?.some((record) => record.readUInt32LE(headerLayout.pid) === pid) === true;
+  }
 
   readonly #takeBulk = (at: number): void => {
     const event = this.#normalizer.take(this.#sensor.bulk.bytes, at);
@@ -196,8 +242,22 @@ class DetectLoop {
       process: processContext(event.entry, sources) as NonNullable<AlertInput["process"]>,
       createdMs: Date.now(),
     };
-    this.#alerts.write(alertMessageKind, Buffer.from(JSON.stringify(message)));
+    const bytes = Buffer.from(JSON.stringify(message));
+    this.#awaitRoom(bytes.length);
+    this.#alerts.write(alertMessageKind, bytes);
   };
+
+  /** Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's ring holds them meanwhile. */
+  #awaitRoom(payloadBytes: number): void {
+    const { critical } = this.#sensor;
+    const endMs = performance.now() + alertWaitMaxMs;
+    while (
+      !this.#alerts.fits(payloadBytes) &&
+      critical.pendingBytes < critical.bytes.length / 2 &&
+      performance.now() < endMs
+    )
+      Atomics.wait(nobody, 0, 0, 1);
+  }
 
   #report(): DetectReport {
     const fault = this.#router?.lastFault;
