@@ -160,6 +160,14 @@ function parseRules(detections: readonly object[]): RuleIr[] {
   });
 }
 
+/** Makes f a field with so many literals that its scanner takes the keywords along. */
+const crowd = {
+  title: "crowd",
+  logsource: { product: "any" },
+  detection: { a: { "f|contains": Array.from({ length: 80 }, (_, i) => `a${i}k`) }, condition: "a" },
+};
+const crowded = parseSigma(JSON.stringify(crowd), "crowd.yml").rules;
+
 function expectAgreement(rules: readonly RuleIr[], events: readonly Fields[]): void {
   const slots = new NameSlots();
   const made = events.map((fields) => new RecordEvent(fields, slots));
@@ -187,7 +195,9 @@ describe("engine and interpreter", () => {
     const property = fc.property(
       fc.array(rule, { minLength: 1, maxLength: 8 }),
       fc.array(event, { minLength: 1, maxLength: 8 }),
-      (detections, events) => expectAgreement(parseRules(detections), events),
+      fc.boolean(),
+      (detections, events, withCrowd) =>
+        expectAgreement([...parseRules(detections), ...(withCrowd ? crowded : [])], events),
     );
     fc.assert(property, {
       numRuns: Number(process.env.SIGIL_FUZZ_RUNS ?? 400),

@@ -48,8 +48,13 @@ export class Groups {
   }
 }
 
-/** An expression on its way: alternatives that are all literals are kept apart until their group is complete. */
-type Draft = Expression | { readonly kind: "literals"; readonly numbers: readonly number[] };
+/**
+ * An expression on its way: alternatives that are all literals are kept apart until their group is complete. Keywords and
+ * fields never share a group, because a keyword counts only where the event shows its text.
+ */
+type Draft =
+  | Expression
+  | { readonly kind: "literals"; readonly numbers: readonly number[]; readonly isKeyword: boolean };
 
 const yes: Expression = { kind: "const", value: true };
 const no: Expression = { kind: "const", value: false };
@@ -85,7 +90,8 @@ export function buildExpression(rule: RuleIr, groups: Groups, isDead: IsDead): E
 function leaf(predicate: Predicate, groups: Groups): Draft {
   const { field, test } = predicate;
   if (test.op === "literal" && !test.cased) {
-    return { kind: "literals", numbers: test.texts.map((text) => groups.literal(field, test.how, text)) };
+    const numbers = test.texts.map((text) => groups.literal(field, test.how, text));
+    return { kind: "literals", numbers, isKeyword: field === null };
   }
   const required = requiredLiterals(test);
   if (required === undefined) return { kind: "residual", predicate, gate: -1 };
@@ -114,16 +120,22 @@ function conjunction(parts: readonly Expression[]): Expression {
 }
 
 function disjunction(drafts: readonly Draft[], groups: Groups): Draft {
-  const numbers: number[] = [];
+  const inFields: number[] = [];
+  const inTexts: number[] = [];
   const of: Expression[] = [];
   for (const draft of drafts) {
-    if (draft.kind === "literals") numbers.push(...draft.numbers);
+    if (draft.kind === "literals") (draft.isKeyword ? inTexts : inFields).push(...draft.numbers);
     else if (draft.kind === "const" && draft.value) return yes;
     else if (draft.kind !== "const")
       for (const each of draft.kind === "or" ? draft.of : [draft]) if (!isRepeated(each, of)) of.push(each);
   }
-  if (of.length === 0) return numbers.length === 0 ? no : { kind: "literals", numbers };
-  if (numbers.length > 0) of.unshift({ kind: "flag", group: groups.group(numbers) });
+  if (of.length === 0) {
+    if (inFields.length === 0)
+      return inTexts.length === 0 ? no : { kind: "literals", numbers: inTexts, isKeyword: true };
+    if (inTexts.length === 0) return { kind: "literals", numbers: inFields, isKeyword: false };
+  }
+  for (const numbers of [inTexts, inFields])
+    if (numbers.length > 0) of.unshift({ kind: "flag", group: groups.group(numbers) });
   return of.length === 1 ? of[0]! : { kind: "or", of };
 }
 

@@ -19,7 +19,14 @@ export class Partition {
   readonly #open: Int32Array;
   readonly #slots: Int32Array;
   readonly #scanners: readonly FieldScanner[];
+  /** Per scanner: whether it knows the keywords too, so that its field's text need not be scanned again for them. */
+  readonly #knowsKeywords: readonly boolean[];
   readonly #keywordScanner: FieldScanner | undefined;
+  /** Per group: 1 when its literals are keywords. */
+  readonly #isKeyword: Uint8Array;
+  /** Of the event at hand, per scanner that knows keywords: its text and what was found in it. */
+  readonly #scannedTexts: (string | undefined)[] = [];
+  readonly #scannedGroups: (Int32Array | undefined)[] = [];
   /** Per group: the epoch it was last found in; an epoch is one event. */
   readonly #flags: Int32Array;
   /** Rules woken by group g: `#woken[#wokenStart[g] … #wokenStart[g + 1]]`. */
@@ -55,12 +62,20 @@ export class Partition {
     this.#stamps = new Int32Array(rules.length);
     this.#candidates = new Int32Array(rules.length);
 
+    this.#isKeyword = Uint8Array.from(groups.members, (members) =>
+      groups.literals[members[0]!]?.field === null ? 1 : 0,
+    );
     const byField = literalsByField(groups);
     const keywords = byField.get(null);
     byField.delete(null);
-    this.#keywordScanner = keywords === undefined ? undefined : new FieldScanner(keywords, groups.members.length);
+    const groupCount = groups.members.length;
+    this.#keywordScanner = keywords === undefined ? undefined : new FieldScanner(keywords, groupCount);
     this.#slots = Int32Array.from([...byField.keys()].map((field) => slots.slot(field!)));
-    this.#scanners = [...byField.values()].map((literals) => new FieldScanner(literals, groups.members.length));
+    const lists = [...byField.values()];
+    this.#knowsKeywords = lists.map((list) => keywords !== undefined && isLarge(list));
+    this.#scanners = lists.map(
+      (list, i) => new FieldScanner(this.#knowsKeywords[i] ? [...list, ...keywords!] : list, groupCount),
+    );
   }
 
   /** Bytes of the scanners' tables. */
@@ -76,8 +91,9 @@ export class Partition {
     for (const rule of this.#open) this.#candidates[this.#candidateCount++] = rule;
     try {
       for (let i = 0; i < this.#slots.length; i++) {
+        this.#scannedTexts[i] = undefined;
         const value = event.get(this.#slots[i]!);
-        if (typeof value === "string") this.#mark(this.#scanners[i]!.scan(value));
+        if (typeof value === "string") this.#scanText(i, value);
         else if (value !== undefined && value !== null) this.#scanValue(this.#scanners[i]!, value, 0);
       }
       if (this.#keywordScanner !== undefined) event.eachText(this.#visitText);
@@ -96,7 +112,26 @@ export class Partition {
     return matched?.sort((a, b) => a - b).map((rule) => this.#rules[rule]!);
   }
 
-  readonly #visitText = (text: string): void => this.#mark(this.#keywordScanner!.scan(text));
+  #scanText(scanner: number, text: string): void {
+    const found = this.#scanners[scanner]!.scan(text);
+    if (this.#knowsKeywords[scanner]) {
+      this.#scannedTexts[scanner] = text;
+      this.#scannedGroups[scanner] = found;
+    }
+    this.#mark(found, 0);
+  }
+
+  /** A text that keywords may be in: usually one that a field's scanner has just seen. */
+  readonly #visitText = (text: string): void => {
+    const texts = this.#scannedTexts;
+    for (let i = 0; i < texts.length; i++) {
+      if (texts[i] === text) {
+        this.#mark(this.#scannedGroups[i]!, 1);
+        return;
+      }
+    }
+    this.#mark(this.#keywordScanner!.scan(text), 1);
+  };
 
   #holds(rule: number, event: SigmaEvent, epoch: number): boolean {
     try {
@@ -109,19 +144,20 @@ export class Partition {
 
   /** Numbers and booleans as text, arrays member by member: as `anyMember` and `scalarText` define it. */
   #scanValue(scanner: FieldScanner, value: Value, depth: number): void {
-    if (typeof value === "string") this.#mark(scanner.scan(value));
-    else if (typeof value === "number" || typeof value === "boolean") this.#mark(scanner.scan(String(value)));
+    if (typeof value === "string") this.#mark(scanner.scan(value), 0);
+    else if (typeof value === "number" || typeof value === "boolean") this.#mark(scanner.scan(String(value)), 0);
     else if (Array.isArray(value) && depth < valueDepthMax) {
       const count = Math.min(value.length, valueMembersMax);
       for (let i = 0; i < count; i++) this.#scanValue(scanner, value[i], depth + 1);
     }
   }
 
-  #mark(groups: Int32Array): void {
+  /** Sets the flags of the groups that are about keywords (1) or fields (0), and wakes their rules. */
+  #mark(groups: Int32Array, isKeyword: 0 | 1): void {
     const epoch = this.#epoch;
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i]!;
-      if (this.#flags[group] === epoch) continue;
+      if (this.#flags[group] === epoch || this.#isKeyword[group] !== isKeyword) continue;
       this.#flags[group] = epoch;
       const end = this.#wokenStart[group + 1]!;
       for (let at = this.#wokenStart[group]!; at < end; at++) {
@@ -138,6 +174,13 @@ export class Partition {
     this.#stamps.fill(0);
     this.#epoch = 0;
   }
+}
+
+/** Literals from which on a field's texts are so costly to scan that the keywords had better come along. */
+const largeLiteralCount = 64;
+
+function isLarge(literals: readonly ScannedLiteral[]): boolean {
+  return literals.filter(({ how }) => how === "contains").length >= largeLiteralCount;
 }
 
 function wake(expression: Expression, rule: number, groups: Groups, woken: number[][], open: number[]): void {

@@ -38,7 +38,9 @@ export class FieldScanner {
   #found: Int32Array;
   #foundCount = 0;
 
-  constructor(literals: readonly ScannedLiteral[], groupCount: number) {
+  /** A literal may be given twice, with different groups. */
+  constructor(given: readonly ScannedLiteral[], groupCount: number) {
+    const literals = merge(given);
     const byPlace = {
       startswith: new Map<string, readonly number[]>(),
       endswith: new Map<string, readonly number[]>(),
@@ -162,6 +164,16 @@ export class FieldScanner {
       }
     }
   }
+}
+
+function merge(given: readonly ScannedLiteral[]): ScannedLiteral[] {
+  const merged = new Map<string, ScannedLiteral>();
+  for (const literal of given) {
+    const key = `${literal.how}\u0000${literal.text}`;
+    const known = merged.get(key);
+    merged.set(key, known === undefined ? literal : { ...literal, groups: [...known.groups, ...literal.groups] });
+  }
+  return [...merged.values()];
 }
 
 function isAscii(text: string): boolean {
