@@ -1,5 +1,6 @@
 // Boots a kernel with the scene's root under software emulation and takes what the scene left; or plays the scene on the host's
-// own kernel in a chroot. Every run has a deadline, and a machine is ended by its own process id, also when the test dies.
+// own kernel in a chroot. Every run has a deadline, and ends
+// with the process that started it.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -55,8 +56,9 @@ export async function playInGuest(series: KernelSeries): Promise<Played> {
     const totalMs = await ended(
       machineCommand(image, initramfs, [`file:${console}`, `file:${results}`]),
       guestTimeoutMs,
+      () => tail(console),
     );
-    return { token: "sigil-scene", files: await unpack(results, () => tail(console)), totalMs };
+    return { token: "sigil-scene", files: unpack(results, () => tail(console)), totalMs };
   });
 }
 
@@ -72,14 +74,15 @@ export async function playOnHost(): Promise<Played> {
       mount --rbind /dev dev; mount -t proc proc proc; mount -t sysfs sysfs sys
       mount -t cgroup2 cgroup2 sys/fs/cgroup
       for place in tmp srv layers; do mount -t tmpfs tmpfs $place; done
-      chroot . /bin/busybox --install -s /bin
+      /bin/busybox chroot . /bin/busybox --install -s /bin
       status=0
-      chroot . /bin/busybox env -i PATH=/bin sh /scene.sh "$1" >tmp/output 2>&1 || status=$?
+      /bin/busybox chroot . /bin/busybox env -i PATH=/bin sh /scene.sh "$1" >tmp/output 2>&1 || status=$?
       tar -cz -C tmp facts endings truth.ndjson alerts.ndjson agent.log output >"$2"
       exit $status`;
     const results = join(folder, "results");
-    const totalMs = await ended(["unshare", "--mount", "sh", "-c", script, place, token, results], hostTimeoutMs);
-    return { token, files: await unpack(results, () => ""), totalMs };
+    const command = ["unshare", "--mount", "sh", "-c", script, place, token, results];
+    const totalMs = await ended(command, hostTimeoutMs, () => "");
+    return { token, files: unpack(results, () => ""), totalMs };
   });
 }
 
@@ -93,34 +96,46 @@ async function inFolder<T>(prefix: string, body: (folder: string) => Promise<T>)
   }
 }
 
-/** Runs a command to its end, whatever that is, and kills it at the deadline; what it left says how it went. */
-async function ended(command: readonly string[], timeoutMs: number): Promise<number> {
+/**
+ * Runs a command to its end and returns how long it took; whatever its status, what it left says how it went. It is killed at the
+ * deadline, with all that it started, and when this process dies.
+ */
+async function ended(command: readonly string[], timeoutMs: number, context: () => string): Promise<number> {
   const startedMs = performance.now();
-  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
-  const kill = (): void => child.kill("SIGKILL");
+  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", ...command], {
+    stdio: ["ignore", "ignore", "inherit"],
+    detached: true,
+  });
+  let isLate = false;
+  const kill = (): void => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // Nobody of its group is left.
+    }
+  };
   process.on("exit", kill);
-  const timer = setTimeout(kill, timeoutMs);
+  const timer = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, timeoutMs);
   try {
     await child.exited;
   } finally {
     clearTimeout(timer);
     process.off("exit", kill);
-    kill();
   }
+  if (isLate) throw new Error(`The scene did not end within ${timeoutMs / 1000} s\n${context()}`);
   return performance.now() - startedMs;
 }
 
-async function unpack(archive: string, context: () => string): Promise<ReadonlyMap<string, string>> {
-  const child = Bun.spawnSync(["tar", "-tzf", archive], { timeout: 30_000 });
-  const names = child.stdout.toString().split("\n").filter(Boolean);
-  if (child.exitCode !== 0 || names.length === 0)
-    throw new Error(`The scene left nothing: ${child.stderr.toString().trim()}\n${context()}`);
-  const files = new Map<string, string>();
-  for (const name of names) {
-    const text = Bun.spawnSync(["tar", "-xzOf", archive, name], { timeout: 30_000 });
-    files.set(name, text.stdout.toString());
-  }
-  return files;
+function unpack(archive: string, context: () => string): ReadonlyMap<string, string> {
+  const tar = (...args: string[]) => Bun.spawnSync(["tar", ...args], { timeout: 30_000, maxBuffer: 256 * 1024 * 1024 });
+  const list = tar("-tzf", archive);
+  const names = list.stdout.toString().split("\n").filter(Boolean);
+  if (list.exitCode !== 0 || names.length === 0)
+    throw new Error(`The scene left nothing: ${list.stderr.toString().trim()}\n${context()}`);
+  return new Map(names.map((name) => [name, tar("-xzOf", archive, name).stdout.toString()]));
 }
 
 function tail(path: string): string {

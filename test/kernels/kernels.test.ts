@@ -298,6 +298,7 @@ function guest(series: KernelSeries): Promise<Played> {
 const scene: readonly Obstacle[] = [
   needsBpf(),
   needsProgram("gcc"),
+  needsProgram("setpriv"),
   needsFile("/bin/busybox"),
   needsFile(join(root, "dist/agent")),
 ];

@@ -122,6 +122,12 @@ act storm $witness storm $token-storm.before $token-storm 300
 act last $witness run $token-last
 await "$token-last" /tmp/alerts.ndjson 60 && fact last seen
 kill -TERM $agent
+turns=400 # the contract grants 30 s
+while [ $turns -gt 0 ] && kill -0 $agent 2>/dev/null; do
+  turns=$((turns - 1))
+  sleep 0.1
+done
+kill -KILL $agent 2>/dev/null
 wait $agent
 fact exit $?
 rmdir "$group" "${group%/*}" 2>/dev/null
