@@ -146,6 +146,9 @@ describe("condition", () => {
     const deep = `${"(".repeat(100_000)}sel${")".repeat(100_000)}`;
     expect(errorOf(`sel:\n  a: 1\ncondition: ${deep}`).code).toBe("condition_too_long");
     expect(errorOf(`sel:\n  a: 1\ncondition: ${"not ".repeat(5_000)}sel`).code).toBe("condition_too_deep");
+    const values = Array.from({ length: 100 }, (_, i) => i).join();
+    const heavy = Array.from({ length: 4_000 }, () => "sel").join(" or ");
+    expect(errorOf(`sel:\n  a: [${values}]\ncondition: ${heavy}`).code).toBe("condition_too_large");
     const long = Array.from({ length: 5_000 }, () => "sel").join(" or ");
     expect(agrees(ruleOf(`sel:\n  a: 1\ncondition: ${long}`), { a: 1 })).toBe(true);
   });

@@ -3,7 +3,7 @@
 
 import { type Names, parseCondition } from "./condition.ts";
 import type { Condition, Predicate, Selection } from "./ir.ts";
-import { predicateCountMax } from "./limits.ts";
+import { conditionWeightMax, predicateCountMax } from "./limits.ts";
 import { type ItemPlan, readItemKey } from "./modifiers.ts";
 import { type Problems, RuleError } from "./problem.ts";
 import { type Placeholders, readValue } from "./values.ts";
@@ -44,6 +44,10 @@ export function readDetection(map: YamlMap, source: string, problems: Problems, 
     const body = bodies.find((entry) => entry.key === name)!;
     selections.push({ name, condition: builder.selection(name, body.value) });
   }
+  if (weight(condition, selections) > conditionWeightMax) {
+    const message = `Cannot read condition: it comes to more than ${conditionWeightMax} values, those of repeated selections included`;
+    throw new RuleError("condition_too_large", written[0]!.offset, message);
+  }
   const spare = new DetectionBuilder(source, problems, placeholders);
   for (const body of bodies) {
     if (used.has(body.key)) continue;
@@ -51,6 +55,26 @@ export function readDetection(map: YamlMap, source: string, problems: Problems, 
     problems.warning("unused_selection", body.keyOffset, `The condition does not use '${body.key}'`);
   }
   return { conditions: written.map((scalar) => scalar.text), predicates: builder.predicates, selections, condition };
+}
+
+/** Predicates in a condition, counted as often as they are mentioned. */
+function weight(node: Condition, selections: readonly Selection[]): number {
+  const weights = selections.map((selection) => leaves(selection.condition, () => 0));
+  return leaves(node, (selection) => weights[selection]!);
+}
+
+function leaves(node: Condition, ofSelection: (selection: number) => number): number {
+  switch (node.kind) {
+    case "and":
+    case "or":
+      return node.of.reduce((sum, part) => sum + leaves(part, ofSelection), 0);
+    case "not":
+      return leaves(node.of, ofSelection);
+    case "selection":
+      return ofSelection(node.selection);
+    default:
+      return 1;
+  }
 }
 
 function conditionScalars(map: YamlMap): YamlScalar[] {

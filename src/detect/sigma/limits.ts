@@ -25,6 +25,12 @@ export const conditionDepthMax = 200;
 /** Predicates of one rule. The largest public rule has 4,432; conditions that mention a selection again share them. */
 export const predicateCountMax = 100_000;
 
+/**
+ * Predicates of a rule counted each time the condition reaches them through a selection: what the interpreter does at worst for
+ * one event. Public rules stay below 10,000.
+ */
+export const conditionWeightMax = 200_000;
+
 /** Characters in one value of a rule. Emoji and registry values stay below 1,000. */
 export const patternLengthMax = 16 * 1024;
 
