@@ -1,7 +1,7 @@
 // How a benchmark speaks: what machine and what build it ran on, a compact table, and one line of JSON with the same figures at
 // the end. Figures never fail a benchmark; a measurement that is not valid does.
 
-import { cpus, release } from "node:os";
+import { cpus, loadavg, release } from "node:os";
 import { root } from "../../../native/build-steps.ts";
 import { agentCommand } from "../../live/agent.ts";
 import type { Obstacle } from "../../needs.ts";
@@ -27,7 +27,7 @@ export async function benchmark(
   }
   try {
     const figures = await body();
-    console.log(JSON.stringify({ benchmark: name, ...machine(), figures: rounded(figures) }));
+    console.log(JSON.stringify(rounded({ benchmark: name, ...machine(), figures })));
     process.exit(0);
   } catch (error) {
     if (!(error instanceof InvalidMeasurement)) throw error;
@@ -50,6 +50,8 @@ export function machine(): Figures {
     cpu: cpus()[0]?.model ?? "unknown",
     cpus: cpus().length,
     kernel: release(),
+    // Of the last minute, this benchmark included: other people's work makes figures worse and intervals wide.
+    load: loadavg()[0]!,
     bun: Bun.version,
     agent: `${agent.version ?? "unknown"} ${agent.commit?.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1") ?? "unknown"}`,
   };
