@@ -22,11 +22,14 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
 
   handle(event: Event): void {
     const hits = this.#hits;
-    this.#store.sigma.evaluate(event.source, event, this.#keep);
-    if (hits.length === 0) return;
-    for (const rule of hits)
-      this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
-    hits.length = 0;
+    try {
+      this.#store.sigma.evaluate(event.source, event, this.#keep);
+      for (const rule of hits)
+        this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
+    } finally {
+      // Also after a fault: what this event hit must never be told of the next one.
+      if (hits.length > 0) hits.length = 0;
+    }
   }
 
   readonly #keep = (rule: RuleIr): void => {
