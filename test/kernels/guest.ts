@@ -2,7 +2,7 @@
 // own kernel in a chroot. Every run has a deadline, and ends
 // with the process that started it.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../native/build-steps.ts";
 import { type KernelSeries, kernelImage } from "./images.ts";
@@ -86,8 +86,21 @@ export async function playOnHost(): Promise<Played> {
   });
 }
 
+/** A folder of a test that was killed holds 120 MB. None is in use for as long as this, unless somebody sits in a guest's shell. */
+const leftoverAgeMs = 24 * 3_600_000;
+
+function removeLeftovers(): void {
+  for (const name of readdirSync(stageRoot)) {
+    const path = join(stageRoot, name);
+    // Another test may remove its own meanwhile.
+    const info = statSync(path, { throwIfNoEntry: false });
+    if (info !== undefined && Date.now() - info.mtimeMs > leftoverAgeMs) rmSync(path, { recursive: true, force: true });
+  }
+}
+
 async function inFolder<T>(prefix: string, body: (folder: string) => Promise<T>): Promise<T> {
   mkdirSync(stageRoot, { recursive: true });
+  removeLeftovers();
   const folder = mkdtempSync(join(stageRoot, prefix));
   try {
     return await body(folder);
