@@ -28,7 +28,7 @@ function oneProcess(context: ProcessContext, prefix: string, shaper: Shaper): Do
   const executable = shaper.text(context.executable, `${prefix}.executable`, undefined, "tail");
   const major = integer(tty?.major, 0);
   const minor = integer(tty?.minor, 0);
-  const args = shaper.texts(context.args, `${prefix}.args`);
+  const args = shaper.words(context.args, `${prefix}.args`);
   return {
     entity_id: shaper.text(context.entityId, `${prefix}.entity_id`, 256),
     pid: integer(context.pid, 0),

@@ -72,10 +72,26 @@ export class Shaper {
     countMax: number = listCountMax,
     lengthMax?: number,
   ): string[] | undefined {
+    return this.#list(values, name, countMax, (value) => this.text(value, name, lengthMax));
+  }
+
+  /** A list of arguments: as {@link texts}, but an empty one is an argument too. */
+  words(values: readonly unknown[] | undefined, name: string): string[] | undefined {
+    return this.#list(values, name, listCountMax, (value) =>
+      typeof value === "string" ? this.anyText(value, name) : undefined,
+    );
+  }
+
+  #list(
+    values: readonly unknown[] | undefined,
+    name: string,
+    countMax: number,
+    read: (value: unknown) => string | undefined,
+  ): string[] | undefined {
     if (!Array.isArray(values)) return undefined;
     const texts: string[] = [];
     for (const value of values) {
-      const text = this.text(value, name, lengthMax);
+      const text = read(value);
       if (text === undefined) continue;
       if (texts.length === countMax) {
         this.cut(name);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -163,26 +164,29 @@ static int sockets(char **a) {
   return 1;
 }
 
-/* pair PAUSE PROGRAM TOKEN: two children, the second PAUSE ms after the first has ended; the argument says which. */
-static int pair(char **a) {
+/* series COUNT PAUSE PROGRAM TOKEN: children one after the other with PAUSE ms between them; the argument says which. */
+static int series(char **a) {
   char token[256];
-  for (int i = 1; i <= 2; i++) {
+  for (int i = 1; i <= atoi(a[0]); i++) {
     int pid = fork(), status;
     if (pid == 0) {
-      snprintf(token, sizeof(token), "%s-%d", a[2], i);
-      char *argv[] = {a[1], token, NULL};
-      execve(a[1], argv, environ);
-      fail(a[1]);
+      snprintf(token, sizeof(token), "%s-%d", a[3], i);
+      char *argv[] = {a[2], token, NULL};
+      execve(a[2], argv, environ);
+      fail(a[2]);
     }
     waitpid(pid, &status, 0);
-    if (i == 1) usleep((useconds_t)atoi(a[0]) * 1000);
+    usleep((useconds_t)atoi(a[1]) * 1000);
   }
   return 0;
 }
 
 /* orphan PROGRAM ARGUMENT...: a grandchild whose parent is gone before it execs. Says who the parent was, and the grandchild. */
 static int orphan(char **a) {
-  int middle = fork(), status;
+  int status;
+  /* So that the end of this process means the end of the grandchild, whose new parent it becomes. */
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  int middle = fork();
   if (middle == 0) {
     int parent = getpid();
     if (fork() == 0) {
@@ -194,8 +198,8 @@ static int orphan(char **a) {
     }
     _exit(0);
   }
-  waitpid(middle, &status, 0);
-  return 0;
+  while (wait(&status) > 0) continue;
+  return middle < 0;
 }
 
 /* Ends: every one runs in a child whose wait status is told, so that the kernel itself says what is right. */
@@ -253,7 +257,7 @@ static int reap(char **a) {
 static const struct { const char *name; int arguments; int (*run)(char **); } ways[] = {
   {"memfd", 2, memfd}, {"descriptor", 2, descriptor}, {"deleted", 2, deleted}, {"empty", 1, empty}, {"odd", 2, odd},
   {"long", 4, lengthy}, {"deep", 4, deep},            {"thread", 2, thread},   {"as", 4, as},       {"root", 3, root},
-  {"socket", 2, sockets}, {"pair", 3, pair},          {"orphan", 2, orphan},   {"end", 2, end_now}, {"reap", 2, reap},
+  {"socket", 2, sockets}, {"series", 4, series},          {"orphan", 2, orphan},   {"end", 2, end_now}, {"reap", 2, reap},
 };
 
 int main(int argc, char **argv) {
