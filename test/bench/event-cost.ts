@@ -5,6 +5,7 @@
 //
 //   bun test/bench/event-cost.ts [--turns 30] [--seconds 5]
 
+import { statSync } from "node:fs";
 import {
   exitedProcessesMax,
   processAncestorsMax,
@@ -90,8 +91,9 @@ async function pipeline(name: string, sensor: Sensor, rulePaths: readonly string
     bytesMax: processBytesMax,
     ancestorsMax: processAncestorsMax,
   });
-  const users = new UserNames({ namespacesMax: userNamespacesMax, wanted: () => {} });
-  users.set(0, parsePasswd(await Bun.file("/etc/passwd").text()));
+  const hostMountNs = statSync("/proc/self/ns/mnt").ino;
+  const users = new UserNames({ namespacesMax: userNamespacesMax, hostMountNs, wanted: () => {} });
+  users.set(hostMountNs, parsePasswd(await Bun.file("/etc/passwd").text()));
   const clock = new BootClock(bootOffsetMs);
   const normalizer = new Normalizer({ fields, processes, users, hostId: "bench", clock });
   let router: SensorEventRouter<ProcessEvent> | undefined;
