@@ -77,7 +77,8 @@ export class Normalizer {
         if (this.#record.isCoarse) this.stats.recovered++;
         else this.stats.task++;
         // A live record that came first says the same or more: the inventory looks at the process later than its exec.
-        if (this.#processes.find(pid, this.#record.startNs)?.program === undefined) this.#processes.exec(this.#record);
+        if (this.#processes.find(pid, this.#record.startNs, this.#record.isCoarse)?.program === undefined)
+          this.#processes.exec(this.#record);
         return undefined;
       case recordKind.inventoryEnd:
         this.inventoryDone = true;

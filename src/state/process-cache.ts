@@ -58,6 +58,8 @@ export interface ProcessEntry {
   isCoarse: boolean;
   parentPid: number;
   parentStartNs: number;
+  /** Likewise `parentStartNs`. */
+  isParentCoarse: boolean;
   parent: ProcessEntry | undefined;
   /** Undefined when neither its exec nor its inventory was seen. */
   program: Program | undefined;
@@ -110,11 +112,15 @@ export class ProcessCache {
     this.#exited = new Array(options.exitedMax);
   }
 
-  /** The process with this identity, or `undefined`. A start of -1 takes whoever has the pid. O(1). */
-  find(pid: number, startNs: number): ProcessEntry | undefined {
+  /**
+   * The process with this identity, or `undefined`. A start of -1 takes whoever has the pid; a coarse one is cut to clock ticks, and
+   * so is below the true one. O(1).
+   */
+  find(pid: number, startNs: number, isCoarse = false): ProcessEntry | undefined {
     const entry = this.#byPid.get(pid);
     if (entry === undefined) return undefined;
     if (entry.startNs === startNs || startNs < 0) return entry;
+    if (isCoarse) return entry.startNs >= startNs && entry.startNs < startNs + coarseStartNs ? entry : undefined;
     if (!entry.isCoarse || startNs < entry.startNs || startNs >= entry.startNs + coarseStartNs) return undefined;
     entry.startNs = startNs;
     entry.isCoarse = false;
@@ -123,8 +129,15 @@ export class ProcessCache {
 
   /** A fork: the child runs what its creator runs. */
   fork(pid: number, startNs: number, parentPid: number, parentStartNs: number, creatorPid: number): ProcessEntry {
-    const creator = this.#byPid.get(creatorPid);
-    return this.#insert(pid, startNs, parentPid, parentStartNs, creator?.program);
+    // Only under CLONE_PARENT is the creator another than the parent, and its start not known; who has ended made nobody.
+    const creator = creatorPid === parentPid ? this.find(parentPid, parentStartNs) : this.#byPid.get(creatorPid);
+    return this.#insert(
+      pid,
+      startNs,
+      parentPid,
+      parentStartNs,
+      creator?.endNs === undefined ? creator?.program : undefined,
+    );
   }
 
   /**
@@ -135,10 +148,11 @@ export class ProcessCache {
     const pid = record.pid;
     const startNs = record.startNs;
     const program = new Program(record.copy());
-    let entry = this.find(pid, startNs);
-    if (entry === undefined)
-      entry = this.#insert(pid, startNs, record.field(parentPidAt), record.parentStartNs, program);
-    else {
+    let entry = this.find(pid, startNs, record.isCoarse);
+    if (entry === undefined) {
+      const isCoarse = record.isCoarse;
+      entry = this.#insert(pid, startNs, record.field(parentPidAt), record.parentStartNs, program, isCoarse);
+    } else {
       this.#setProgram(entry, program);
       this.#makeRoom(entry);
     }
@@ -166,7 +180,7 @@ export class ProcessCache {
   parentOf(entry: ProcessEntry): ProcessEntry | undefined {
     this.stats.parentLookups++;
     // The inventory comes in any order: a parent may be known by now that was not when the child was met.
-    entry.parent ??= this.find(entry.parentPid, entry.parentStartNs);
+    entry.parent ??= this.find(entry.parentPid, entry.parentStartNs, entry.isParentCoarse);
     if (entry.parent === undefined && entry.parentPid !== 0) this.stats.parentMisses++;
     return entry.parent;
   }
@@ -177,18 +191,20 @@ export class ProcessCache {
     parentPid: number,
     parentStartNs: number,
     program: Program | undefined,
+    isCoarse = false,
   ): ProcessEntry {
-    const same = this.find(pid, startNs);
+    const same = this.find(pid, startNs, isCoarse);
     if (same !== undefined) return same;
     const before = this.#byPid.get(pid);
     if (before !== undefined) this.#drop(before);
-    const parent = this.find(parentPid, parentStartNs);
+    const parent = this.find(parentPid, parentStartNs, isCoarse);
     const entry: ProcessEntry = {
       pid,
       startNs,
-      isCoarse: false,
+      isCoarse,
       parentPid,
       parentStartNs,
+      isParentCoarse: isCoarse,
       parent,
       program: undefined,
       endNs: undefined,
