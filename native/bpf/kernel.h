@@ -140,6 +140,7 @@ struct task_struct {
   struct task_struct *group_leader;
   struct pid *thread_pid;
   u64 start_boottime;
+  const struct cred *real_cred;
   const struct cred *cred;
   char comm[16];
   struct fs_struct *fs;

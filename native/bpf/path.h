@@ -47,7 +47,10 @@ static __noinline int path_walk(struct scratch *s, struct task_struct *task, str
     if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
       struct mount *m = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
       struct mount *up = BPF_CORE_READ(m, mnt_parent);
-      if (up == m) break;
+      if (up == m) { /* the top, and not by way of the root: outside of a chroot, or of a mount that was detached */
+        s->flags = SIGIL_DETACHED;
+        break;
+      }
       dentry = BPF_CORE_READ(m, mnt_mountpoint);
       vfsmnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
       continue;

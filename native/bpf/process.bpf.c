@@ -6,6 +6,7 @@
 #include "common.h"
 #include "path.h"
 
+#define EEXIST 17
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 4
 #define OVERLAYFS_MAGIC 0x794c7630
@@ -165,7 +166,8 @@ INLINE void exe_facts(struct sigil_process *p, struct file *file) {
 static __noinline int task_facts(struct sigil_process *p, struct task_struct *task) {
   struct task_struct *leader = BPF_CORE_READ(task, group_leader);
   struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-  const struct cred *cred = BPF_CORE_READ(task, cred);
+  /* Not `cred`: a task of the inventory may just be acting in another's name (overlayfs, nfsd). */
+  const struct cred *cred = BPF_CORE_READ(task, real_cred);
   struct signal_struct *signal = BPF_CORE_READ(task, signal);
 
   p->start_ns = BPF_CORE_READ(leader, start_boottime);
@@ -340,7 +342,8 @@ INLINE int process_end(struct task_struct *task, bool said, bool group_dead) {
   if (!said) {
     u64 key[2] = {pid, start};
     u8 one = 1;
-    if (bpf_map_update_elem(&ended, key, &one, BPF_NOEXIST)) return 0;
+    /* Any other failure than being there already must not lose an end: at worst it is told twice. */
+    if (bpf_map_update_elem(&ended, key, &one, BPF_NOEXIST) == -EEXIST) return 0;
   }
   struct sigil_counters *c = counters_of(SIGIL_KIND_EXIT);
   if (!c) return 0;
@@ -375,6 +378,8 @@ int process_inventory(struct bpf_iter__task *ctx) {
   /* One byte of text a process: a short read by the shim then stops here, and it can empty the ring in between. */
   char mark = '.';
   bpf_seq_write(ctx->meta->seq, &mark, 1);
+  /* Ended and not yet waited for: its end was before our time, or has been reported. Nothing would ever end it here. */
+  if (BPF_CORE_READ(task, signal, live.counter) == 0) return 0;
   struct sigil_counters *c = counters_of(SIGIL_KIND_TASK);
   if (!c) return 0;
   c->seen++;

@@ -194,9 +194,16 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
     return e;
   }
   /* The end of a process before its start: an exit whose start was not seen is harmless, the reverse leaves a ghost. */
-  for (u32 i = PROBES; i-- > 0;)
-    if (k->program[i]) attach(k, i);
-  return 0;
+  int attached = 0;
+  for (u32 i = PROBES; i-- > 0;) {
+    if (!k->program[i]) continue;
+    attach(k, i);
+    attached += k->probe[i].attached;
+    if (k->probe[i].error) e = -k->probe[i].error;
+  }
+  if (attached) return 0;
+  snprintf(error, error_bytes, "No program could be attached: %s", strerror(-e));
+  return e ? e : -ENOENT;
 }
 
 int kernel_inventory_fd(struct shim *s) {

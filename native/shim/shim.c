@@ -79,12 +79,13 @@ static void drain(struct shim *s) {
 }
 
 static void inventory(struct shim *s) {
-  int fd = kernel_inventory_fd(s);
+  int fd = s->inventory_fd;
   if (fd >= 0) {
     char text[128]; /* the program writes one byte a process: 128 processes, then the ring is emptied */
     ssize_t n;
     while ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) drain(s);
     close(fd);
+    s->inventory_fd = -1;
   }
   drain(s);
   struct sigil_header end = {.size = sizeof(end), .kind = SIGIL_KIND_INVENTORY_END};
@@ -125,7 +126,7 @@ EXPORT void *sigil_open(const struct sigil_options *options, char *error, u32 er
   *failure = ENOMEM;
   if (!s) return NULL;
   s->options = *options;
-  s->epoll_fd = s->stop_fd = -1;
+  s->epoll_fd = s->stop_fd = s->inventory_fd = -1;
   const char *names = (const char *)(uintptr_t)options->env_names;
   for (size_t used = 0; names && *names;) {
     size_t n = strlen(names) + 1;
@@ -168,6 +169,8 @@ EXPORT s32 sigil_start(struct shim *s, u8 *critical, u32 critical_bytes, u8 *bul
   struct epoll_event on = {.events = EPOLLIN};
   epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->stop_fd, &on);
   if (!(s->options.flags & SIGIL_OPEN_INJECT_ONLY) && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->kernel.fd, &on)) return -errno;
+  /* Here and not on the thread: sigil_detach, called meanwhile, frees what this reads. */
+  s->inventory_fd = kernel_inventory_fd(s);
   /* Signals are for JavaScript's threads. */
   sigset_t all, before;
   sigfillset(&all);
@@ -279,6 +282,7 @@ EXPORT void sigil_close(struct shim *s) {
   if (s->started) pthread_join(s->thread, NULL);
   if (s->epoll_fd >= 0) close(s->epoll_fd);
   if (s->stop_fd >= 0) close(s->stop_fd);
+  if (s->inventory_fd >= 0) close(s->inventory_fd);
   kernel_close(s);
   free(s);
 }

@@ -41,7 +41,7 @@ struct shim {
   struct kernel_ring kernel;
   struct kernel_side *side;
   pthread_t thread;
-  int started, epoll_fd, stop_fd, sleep_us;
+  int started, epoll_fd, stop_fd, inventory_fd;
   _Atomic u32 wake_word;  /* futex */
   _Atomic u32 waiting;    /* the reader sleeps */
   _Atomic u32 woken;      /* sigil_wake since the last wait */

@@ -13,11 +13,13 @@ const argsMaxBytes = 16_383;
 
 interface Stat {
   readonly comm: string;
+  readonly state: string;
   readonly ppid: number;
   readonly processGroup: number;
   readonly session: number;
   readonly ttyDevice: number;
   readonly flags: number;
+  readonly threads: number;
   readonly startTicks: bigint;
 }
 
@@ -31,11 +33,13 @@ function readStat(pid: number): Stat | undefined {
   const field = (number: number): string => rest[number - 3] ?? "0";
   return {
     comm: text.slice(open + 1, close),
+    state: field(3),
     ppid: Number(field(4)),
     processGroup: Number(field(5)),
     session: Number(field(6)),
     ttyDevice: Number(field(7)),
     flags: Number(field(9)),
+    threads: Number(field(20)),
     startTicks: BigInt(field(22)),
   };
 }
@@ -154,10 +158,11 @@ function exeFields(file: {
  */
 export function procInventory(isKnown: (pid: number) => boolean = () => false): Buffer[] {
   const stats = new Map<number, Stat>();
+  // A zombie has ended, and nobody is its child; one with threads is a process whose first thread ended before the others.
   for (const name of readdirSync("/proc")) {
     const pid = /^\d+$/.test(name) ? Number(name) : 0;
     const stat = pid === 0 ? undefined : attempt(() => readStat(pid), undefined);
-    if (stat !== undefined) stats.set(pid, stat);
+    if (stat !== undefined && !(/[ZX]/.test(stat.state) && stat.threads <= 1)) stats.set(pid, stat);
   }
   return [...stats]
     .filter(([pid]) => !isKnown(pid))
