@@ -1,0 +1,145 @@
+// An event log file (.evtx) as a stream of bytes: cuts it into chunks, finds chunks again behind what is none, and reads to the end
+// whatever the header counts.
+//
+//   0   "ElfFile\0"                    36  version u16 u16     120  flags u32: 1 not closed, 2 full
+//   8   first and last chunk u64 u64   40  offset of chunks u16  124  CRC-32 of 0..119 u32
+//   24  next record id u64             42  number of chunks u16
+
+import { crc32 } from "node:zlib";
+import { Chunk } from "./chunk-bytes.ts";
+import { type ChunkHandlers, ChunkReader, chunkMagic } from "./chunk-reader.ts";
+import { chunkBytes, fileHeaderBytes } from "./limits.ts";
+import { EvtxError, type EvtxStats } from "./record.ts";
+
+/** The first bytes of an event log file. */
+export const fileMagic = "ElfFile\0";
+
+/** What is needed to tell what a file is: the header's block, and the signature of the first chunk behind it. */
+const openBytes = fileHeaderBytes + chunkMagic.length;
+
+/**
+ * Takes a file in pieces, in order. Records and damage are handed over while `push` and `end` run, in the order of the file. Memory is one
+ * chunk and what its templates compile to. Throws {@link EvtxError} when the first {@link openBytes} bytes, or all there are, are no event
+ * log; after that nothing is thrown, what cannot be read is counted.
+ */
+export class EvtxReader {
+  readonly stats: EvtxStats = {
+    chunks: 0,
+    records: 0,
+    lost: 0,
+    damagedChunks: 0,
+    checksumMismatches: 0,
+    skippedBytes: 0,
+    isDirty: false,
+  };
+  readonly #chunk = new Chunk();
+  readonly #reader: ChunkReader;
+  readonly #handlers: ChunkHandlers;
+  /** Bytes of the chunk that is being filled; before the file is open, of its beginning. */
+  #filled = 0;
+  #isOpen = false;
+  /** Where the chunk that is being filled begins in the file. */
+  #offset = 0;
+  /** Where bytes that are no chunk began, and how many; -1 when the last block was one. */
+  #garbageAt = -1;
+  #garbageBytes = 0;
+
+  constructor(handlers: ChunkHandlers) {
+    this.#handlers = handlers;
+    this.#reader = new ChunkReader(this.#chunk, this.stats, handlers);
+  }
+
+  /** Takes the next bytes; they are not kept after the call. */
+  push(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const count = Math.min(chunkBytes - this.#filled, bytes.length - at);
+      this.#chunk.bytes.set(bytes.subarray(at, at + count), this.#filled);
+      this.#filled += count;
+      at += count;
+      if (!this.#isOpen && this.#filled >= openBytes) this.#open();
+      if (this.#isOpen && this.#filled === chunkBytes) this.#block();
+    }
+  }
+
+  /** The input has ended. */
+  end(): void {
+    if (!this.#isOpen) this.#open();
+    while (this.#filled > 0) this.#block();
+    this.#endGarbage();
+  }
+
+  /** Looks at the beginning, and leaves in the buffer what belongs to the first chunk. */
+  #open(): void {
+    const { bytes, view } = this.#chunk;
+    const has = (text: string, at: number): boolean =>
+      this.#filled >= at + text.length && bytes.toString("latin1", at, at + text.length) === text;
+    const magic = chunkMagic.toString("latin1");
+    this.#isOpen = true;
+    // Chunks without a file around them, as recovered from free space.
+    if (has(magic, 0)) return;
+    if (!has(fileMagic, 0)) {
+      if (!has(magic, fileHeaderBytes)) throw new EvtxError("not an event log file");
+      this.#damage(0, "the signature of the file is damaged");
+      this.#drop(fileHeaderBytes);
+      return;
+    }
+    let chunksAt = fileHeaderBytes;
+    if (this.#filled < 128) this.#damage(0, "the file ends inside of its header");
+    else {
+      this.stats.isDirty = (view.getUint32(120, true) & 1) !== 0;
+      if (crc32(bytes.subarray(0, 120)) !== view.getUint32(124, true)) {
+        this.stats.checksumMismatches++;
+        this.#damage(0, "the checksum of the file header does not fit");
+      } else chunksAt = Math.max(128, view.getUint16(40, true));
+    }
+    // A header that says otherwise and is wrong would hide the first chunk.
+    if (has(magic, fileHeaderBytes)) chunksAt = fileHeaderBytes;
+    this.#drop(Math.min(chunksAt, this.#filled));
+  }
+
+  /** Takes the block in the buffer: a chunk, unused space, or bytes in which the next chunk is looked for. */
+  #block(): void {
+    const { bytes } = this.#chunk;
+    const size = this.#filled;
+    this.#chunk.renew(size);
+    if (this.#reader.isChunk()) {
+      this.#endGarbage();
+      // A chunk that was cut out of the middle: the next one begins inside of this block.
+      this.#reader.read(this.#offset);
+      this.#drop(size);
+      return;
+    }
+    const next = bytes.indexOf(chunkMagic, 1);
+    // The signature itself may be cut in two.
+    const skipped = next !== -1 && next < size ? next : size < chunkBytes ? size : chunkBytes - chunkMagic.length + 1;
+    const isUnused = this.#garbageAt === -1 && isZero(bytes, skipped);
+    if (!isUnused) {
+      if (this.#garbageAt === -1) this.#garbageAt = this.#offset;
+      this.#garbageBytes += skipped;
+    }
+    this.#drop(isUnused && next === -1 ? size : skipped);
+  }
+
+  #endGarbage(): void {
+    if (this.#garbageAt === -1) return;
+    this.stats.skippedBytes += this.#garbageBytes;
+    this.#damage(this.#garbageAt, `${this.#garbageBytes} bytes are no chunk`);
+    this.#garbageAt = -1;
+    this.#garbageBytes = 0;
+  }
+
+  #drop(count: number): void {
+    this.#chunk.bytes.copyWithin(0, count, this.#filled);
+    this.#filled -= count;
+    this.#offset += count;
+  }
+
+  #damage(offset: number, problem: string): void {
+    this.#handlers.onDamage({ offset, problem, lost: 0 });
+  }
+}
+
+function isZero(bytes: Buffer, to: number): boolean {
+  for (let at = 0; at < to; at++) if (bytes[at] !== 0) return false;
+  return true;
+}
