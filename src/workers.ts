@@ -7,5 +7,6 @@ export type WorkerName = "detect";
 export function spawnWorker(name: WorkerName): Worker {
   // One literal URL a worker: the bundler only sees those.
   const urls: Record<WorkerName, () => URL> = { detect: () => new URL("./detect.worker.ts", import.meta.url) };
-  return new Worker(urls[name]().href, { name });
+  // smol: collect early rather than let the heap grow; after a storm it is back where it was in seconds.
+  return new Worker(urls[name]().href, { name, smol: true });
 }
