@@ -72,11 +72,15 @@ class Agent {
   readonly #detect: DetectClient;
   readonly #loss: LossWatch;
   #config: AppConfig;
-  /** Rules by generation: the live set, and the one before while its last alerts are on their way. */
+  /** Rules by generation: the live set, and those sent since that the worker has not confirmed. */
   readonly #rules = new Map<number, readonly RuleInfo[]>();
   #generation = 0;
+  /** From SIGHUP until the worker confirmed the rules: one set at a time is on its way, so that no queue of them can grow. */
   #isReloading = false;
+  /** SIGHUP came meanwhile: what was read may be old already. */
+  #reloadAgain = false;
   #isReady = false;
+  #faultsTold = 0;
   #readyTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
   #tidyTimer: Timer | undefined;
@@ -130,11 +134,15 @@ class Agent {
       },
       {
         opened: (probes) => this.#onOpened(probes),
-        rulesLive: ({ active, inert, compileMs }) =>
-          log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) }),
+        rulesLive: ({ generation, active, inert, compileMs }) => {
+          log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
+          for (const known of this.#rules.keys()) if (known < generation) this.#rules.delete(known);
+          if (generation === this.#generation) this.#reloaded();
+        },
         ready: () => this.#onReady(),
         report: (report) => this.#onReport(report),
         alert: (message) => this.#onAlert(message),
+        alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
         usersWanted: (mountNs, pid) => this.#detect.users(mountNs, readPasswdOf(mountNs, pid)),
         failed: ({ reason, message }) => {
           log.error("the sensor cannot run here", { error: message });
@@ -142,6 +150,8 @@ class Agent {
         },
         died: (reason, isFinal) => {
           log.error("the detect worker died", { reason, restarted: !isFinal });
+          this.#loss.restart();
+          this.#faultsTold = 0;
           this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
           if (isFinal) this.#end("fault");
         },
@@ -173,7 +183,7 @@ class Agent {
     const timeoutMs = this.#config.service.shutdownTimeoutMs;
     const report = await this.#detect.stop(timeoutMs);
     if (report !== undefined) {
-      this.#onReport(report);
+      this.#onReport(report, true);
       const account = this.#loss.account(report);
       this.#log.info("agent stopped", { ...account });
     }
@@ -237,6 +247,7 @@ class Agent {
   #onReady(): void {
     clearTimeout(this.#readyTimer);
     this.#isReady = true;
+    if (!this.#isReloading) this.#reloaded();
     this.#log.info("agent ready", {
       version: buildInfo.version,
       rules: this.#rules.get(this.#generation)?.length ?? 0,
@@ -252,10 +263,11 @@ class Agent {
       this.#durationTimer = setTimeout(() => this.#end("done"), durationMs);
   }
 
-  #onReport(report: DetectReport): void {
-    if (report.lastFault !== "")
+  #onReport(report: DetectReport, isLast = false): void {
+    if (report.faults > this.#faultsTold)
       this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
-    this.#loss.take(report, Date.now());
+    this.#faultsTold = report.faults;
+    this.#loss.take(report, performance.now(), isLast);
   }
 
   #onAlert(message: AlertMessage): void {
@@ -293,14 +305,17 @@ class Agent {
     if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
     const generation = ++this.#generation;
     this.#rules.set(generation, loaded.rules.map(ruleInfo));
-    this.#rules.delete(generation - 2);
     this.#detect.rules({ type: "rules", generation, digest: loaded.files.digest, rules: loaded.rules });
   }
 
   /** SIGHUP: configuration and rules anew. Whatever is wrong leaves what runs in place. */
   async #reload(): Promise<void> {
-    if (this.#isReloading || !this.#isReady) return;
+    if (this.#isReloading || !this.#isReady) {
+      this.#reloadAgain = true;
+      return;
+    }
     this.#isReloading = true;
+    let isSent = false;
     try {
       const { config, diagnostics } = this.#options.reloadConfig();
       for (const { file, line, column, message } of diagnostics)
@@ -320,10 +335,19 @@ class Agent {
       this.#config = config;
       this.#log.setLevel(config.logging.level);
       this.#putRules(loaded);
+      isSent = true;
       this.#log.info("reloaded", { rules: loaded.rules.length });
     } finally {
-      this.#isReloading = false;
+      if (!isSent) this.#reloaded();
     }
+  }
+
+  /** The reload is over: the next one, if it was asked for meanwhile. */
+  #reloaded(): void {
+    this.#isReloading = false;
+    if (!this.#reloadAgain || !this.#isReady) return;
+    this.#reloadAgain = false;
+    void this.#reload();
   }
 
   async #reopen(): Promise<void> {

@@ -14,6 +14,8 @@ export interface DetectEvents {
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
   usersWanted(mountNs: number, pid: number): void;
+  /** An alert that could not be made into a document: it is lost. */
+  alertFailed(error: unknown): void;
   /** The sensor cannot run. Final. */
   failed(message: Extract<FromDetect, { type: "failed" }>): void;
   /** The worker died; `isFinal` when it is not started again. */
@@ -50,8 +52,12 @@ export class DetectClient {
     this.#worker = worker;
     this.#ring = ring;
     worker.onmessage = ({ data }: MessageEvent<FromDetect>) => this.#take(data, worker);
-    worker.onerror = (event) => this.#onDeath(worker, event.message);
-    worker.addEventListener("close", () => this.#onDeath(worker, "it ended"));
+    // An error is always followed by `close`, and only then has the thread left the native code that death frees.
+    let reason = "it ended";
+    worker.onerror = (event) => {
+      reason = event.message;
+    };
+    worker.addEventListener("close", () => this.#onDeath(worker, reason));
     worker.postMessage({ type: "start", ...this.#start, alerts: memory } satisfies ToDetect);
     if (this.#rules !== undefined) worker.postMessage(this.#rules);
     void this.#pump(ring);
@@ -72,7 +78,12 @@ export class DetectClient {
   async stop(timeoutMs: number): Promise<DetectReport | undefined> {
     this.#isStopping = true;
     const worker = this.#worker;
-    if (worker === undefined || this.#handle === undefined) return this.#lastReport;
+    if (worker === undefined || this.#handle === undefined) {
+      this.#worker = undefined;
+      this.#ring = undefined;
+      worker?.terminate();
+      return this.#lastReport;
+    }
     const stopped = new Promise<DetectReport | undefined>((resolve) => {
       this.#stopped = resolve;
     });
@@ -83,6 +94,7 @@ export class DetectClient {
     // What the worker sent before its last word lies in the ring.
     if (this.#ring !== undefined) this.#drain(this.#ring);
     this.#worker = undefined;
+    this.#ring = undefined;
     worker.terminate();
     return report ?? this.#lastReport;
   }
@@ -104,6 +116,8 @@ export class DetectClient {
         this.#events.failed(message);
         break;
       case "rules-live":
+        // What the rules before these said was put into the ring before this was sent: take it while they are still known.
+        if (this.#ring !== undefined) this.#drain(this.#ring);
         this.#events.rulesLive(message);
         break;
       case "ready":
@@ -117,10 +131,10 @@ export class DetectClient {
         this.#events.usersWanted(message.mountNs, message.pid);
         break;
       case "stopped":
-        this.#handle = undefined;
-        this.#memory = [];
         this.#lastReport = message.report;
-        this.#stopped?.(message.report);
+        this.#closeSensor();
+        if (this.#isStopping) this.#stopped?.(message.report);
+        else worker.terminate(); // nobody told it to: `close` makes this a death
     }
   }
 
@@ -133,8 +147,13 @@ export class DetectClient {
 
   #drain(ring: RingReader): void {
     ring.drain((at) => {
-      const { payload } = readMessage(ring.bytes, at);
-      this.#events.alert(JSON.parse(payload.toString()) as AlertMessage);
+      try {
+        const { payload } = readMessage(ring.bytes, at);
+        this.#events.alert(JSON.parse(payload.toString()) as AlertMessage);
+      } catch (error) {
+        // One alert that cannot be told must not silence the others.
+        this.#events.alertFailed(error);
+      }
     });
   }
 
@@ -143,13 +162,7 @@ export class DetectClient {
     this.#worker = undefined;
     if (this.#ring !== undefined) this.#drain(this.#ring);
     this.#ring = undefined;
-    if (this.#handle !== undefined) {
-      const handle = this.#handle;
-      this.#handle = undefined;
-      // Blocks until the shim's thread has ended: it must not write to memory that is about to go.
-      closeSensor(handle);
-      this.#memory = [];
-    }
+    this.#closeSensor();
     this.#stopped?.(undefined);
     if (this.#isStopping) return;
     const now = performance.now();
@@ -157,6 +170,16 @@ export class DetectClient {
     const isFinal = this.#deaths.length > detectRestartsMax;
     this.#events.died(reason, isFinal);
     if (!isFinal) this.open();
+  }
+
+  /** Only when the worker is out of native code for good: it has said its last word, or its thread has ended. */
+  #closeSensor(): void {
+    const handle = this.#handle;
+    if (handle === undefined) return;
+    this.#handle = undefined;
+    // Blocks until the shim's thread has ended: it must not write to memory that is about to go.
+    closeSensor(handle);
+    this.#memory = [];
   }
 
   /** Sum of the memory that is shared with the shim, for reports. */

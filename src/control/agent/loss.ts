@@ -26,11 +26,16 @@ export class LossWatch {
     this.#tell = tell;
   }
 
-  /** Looks at a report; tells when there are new losses. */
-  take(report: DetectReport, nowMs: number): void {
+  /** The worker was started anew: its counters begin at 0. */
+  restart(): void {
+    this.#told = 0;
+  }
+
+  /** Looks at a report, `nowMs` by a clock that nobody sets; tells when there are new losses, at the last report at once. */
+  take(report: DetectReport, nowMs: number, isLast = false): void {
     const values = losses(report);
     const total = Object.values(values).reduce((sum, count) => sum + count, 0);
-    if (total <= this.#told || nowMs - this.#toldMs < lossReportMs) return;
+    if (total <= this.#told || (!isLast && nowMs - this.#toldMs < lossReportMs)) return;
     this.#tell("events_dropped", `${total - this.#told} events were lost`, {
       new: total - this.#told,
       total,

@@ -141,18 +141,19 @@ class DetectLoop {
         Bun.gc(true);
         send({ type: "ready" });
       }
-      if ((woken & waitResult.woken) !== 0) await new Promise((resolve) => setImmediate(resolve));
-      if (performance.now() >= reportAt) {
+      const isReportDue = performance.now() >= reportAt;
+      // With every report as well: whatever the event loop holds is then heard, however it came.
+      if ((woken & waitResult.woken) !== 0 || isReportDue) await new Promise((resolve) => setImmediate(resolve));
+      if (isReportDue) {
         reportAt = performance.now() + this.#start.reportMs;
         this.#clock.measure();
         send({ type: "report", report: this.#report() });
       }
       if (taken === 0 && (woken & waitResult.drained) !== 0) break;
     }
-    // The programs are detached and both rings are empty: the account must close now.
-    const report = this.#report();
-    this.#sensor.close();
-    send({ type: "stopped", report });
+    // The programs are detached and both rings are empty: the account must close now. The main thread closes the sensor: it may
+    // be about to ring with the handle at this very moment.
+    send({ type: "stopped", report: this.#report() });
   }
 
   readonly #takeCritical = (at: number): void => {

@@ -75,6 +75,7 @@ export type FromDetect =
   | { readonly type: "ready" }
   | { readonly type: "report"; readonly report: DetectReport }
   | { readonly type: "users-wanted"; readonly mountNs: number; readonly pid: number }
+  /** The last word: the worker never touches its sensor again, and whoever hears this closes it. */
   | { readonly type: "stopped"; readonly report: DetectReport };
 
 /** An alert on its way to the main thread, which has the rules. */
