@@ -182,7 +182,7 @@ export function wakeSensor(handle: number): void {
   loadShim().sigil_wake(handle as Pointer);
 }
 
-/** Closes a sensor whose thread has died; `handle` must be open, and its memory must have been kept. */
+/** Closes a sensor of another thread, which has died or is done with it; `handle` must be open, its memory have been kept. */
 export function closeSensor(handle: number): void {
   loadShim().sigil_close(handle as Pointer);
 }
