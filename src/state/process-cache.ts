@@ -4,7 +4,8 @@
 //
 // Bounds: `entriesMax` processes, of which the exited are forgotten first (oldest first), then the oldest of all, counted.
 // Programs' bytes are bounded the same way by `bytesMax`. An ancestor further away than `ancestorsMax` that has exited is
-// cut off, so that a chain of processes that each start the next and exit cannot grow.
+// cut off, so that a chain of processes that each start the next and exit cannot grow. Who is forgotten and still somebody's
+// parent goes on as an ancestor: its program stays in the account, and there are `exitedMax` of those at most.
 
 import { coarseStartNs, ProcessRecord, processLayout } from "../event/mod.ts";
 
@@ -60,7 +61,9 @@ export interface ProcessEntry {
   parentStartNs: number;
   /** Likewise `parentStartNs`. */
   isParentCoarse: boolean;
+  /** Set by the table only, which counts in `children` who points here. */
   parent: ProcessEntry | undefined;
+  children: number;
   /** Undefined when neither its exec nor its inventory was seen. */
   program: Program | undefined;
   /** Undefined while it runs. */
@@ -87,6 +90,8 @@ export interface ProcessCacheStats {
   /** Forgotten although they still ran, because the table was full. */
   evictedLive: number;
   evictedExited: number;
+  /** Forgotten ancestors of processes that still run: those have no known parent any more. */
+  evictedAncestors: number;
   /** Ends of processes whose start was never seen. */
   unknownExits: number;
 }
@@ -97,6 +102,8 @@ export class ProcessCache {
   /** Ring of exited entries, oldest at `#exitedAt`; its length is `exitedMax`. */
   readonly #exited: (ProcessEntry | undefined)[];
   #exitedAt = 0;
+  /** Forgotten, but parents of others; oldest first. */
+  readonly #ancestors = new Set<ProcessEntry>();
   readonly stats: ProcessCacheStats = {
     size: 0,
     bytes: 0,
@@ -104,6 +111,7 @@ export class ProcessCache {
     parentMisses: 0,
     evictedLive: 0,
     evictedExited: 0,
+    evictedAncestors: 0,
     unknownExits: 0,
   };
 
@@ -180,9 +188,10 @@ export class ProcessCache {
   parentOf(entry: ProcessEntry): ProcessEntry | undefined {
     this.stats.parentLookups++;
     // The inventory comes in any order: a parent may be known by now that was not when the child was met.
-    entry.parent ??= this.find(entry.parentPid, entry.parentStartNs, entry.isParentCoarse);
-    if (entry.parent === undefined && entry.parentPid !== 0) this.stats.parentMisses++;
-    return entry.parent;
+    const parent = entry.parent ?? this.find(entry.parentPid, entry.parentStartNs, entry.isParentCoarse);
+    if (parent === undefined && entry.parentPid !== 0) this.stats.parentMisses++;
+    if (entry.parent === undefined && this.#byPid.get(entry.pid) === entry) this.#link(entry, parent);
+    return parent;
   }
 
   #insert(
@@ -205,12 +214,14 @@ export class ProcessCache {
       parentPid,
       parentStartNs,
       isParentCoarse: isCoarse,
-      parent,
+      parent: undefined,
+      children: 0,
       program: undefined,
       endNs: undefined,
       exitStatus: undefined,
     };
     this.#byPid.set(pid, entry);
+    this.#link(entry, parent);
     this.stats.size = this.#byPid.size;
     if (program !== undefined) this.#setProgram(entry, program);
     this.#trimAncestors(entry);
@@ -227,12 +238,42 @@ export class ProcessCache {
   #release(entry: ProcessEntry): void {
     const program = entry.program;
     if (program !== undefined && --program.holders === 0) this.stats.bytes -= program.bytes;
+    entry.program = undefined;
+  }
+
+  #link(entry: ProcessEntry, parent: ProcessEntry | undefined): void {
+    if (parent === undefined || parent === entry) return;
+    entry.parent = parent;
+    parent.children++;
+  }
+
+  /** Takes an entry off its parent; ancestors that were kept for it alone go too. */
+  #unlink(entry: ProcessEntry): void {
+    let child: ProcessEntry = entry;
+    while (child.parent !== undefined) {
+      const parent: ProcessEntry = child.parent;
+      child.parent = undefined;
+      if (--parent.children > 0 || !this.#ancestors.delete(parent)) return;
+      this.#release(parent);
+      child = parent;
+    }
+  }
+
+  /** Forgets the ancestor that was kept longest; whoever points to it has its pid and start, and nothing behind it. */
+  #cutAncestor(): boolean {
+    const oldest = this.#ancestors.values().next().value;
+    if (oldest === undefined) return false;
+    this.#ancestors.delete(oldest);
+    this.#release(oldest);
+    this.#unlink(oldest);
+    this.stats.evictedAncestors++;
+    return true;
   }
 
   #trimAncestors(entry: ProcessEntry): void {
     let ancestor: ProcessEntry | undefined = entry;
     for (let i = 0; i < this.#options.ancestorsMax && ancestor !== undefined; i++) ancestor = ancestor.parent;
-    if (ancestor?.endNs !== undefined) ancestor.parent = undefined;
+    if (ancestor?.endNs !== undefined) this.#unlink(ancestor);
   }
 
   #makeRoom(fresh: ProcessEntry): void {
@@ -243,6 +284,7 @@ export class ProcessCache {
         this.#forget(oldestExited, "evictedExited");
         continue;
       }
+      if (this.stats.bytes > bytesMax && this.#cutAncestor()) continue;
       // All that is left runs. The first key is the oldest; this is rare and may be slow.
       const oldest = this.#byPid.values().next().value;
       if (oldest === undefined || oldest === fresh) return;
@@ -270,6 +312,12 @@ export class ProcessCache {
   #drop(entry: ProcessEntry): void {
     this.#byPid.delete(entry.pid);
     this.stats.size = this.#byPid.size;
-    this.#release(entry);
+    if (entry.children > 0) {
+      this.#ancestors.add(entry);
+      if (this.#ancestors.size > this.#options.exitedMax) this.#cutAncestor();
+    } else {
+      this.#release(entry);
+      this.#unlink(entry);
+    }
   }
 }
