@@ -22,42 +22,79 @@ export function parsePasswd(text: string): Map<number, string> {
 export interface UserNamesOptions {
   /** Mount namespaces remembered; containers come and go. */
   readonly namespacesMax: number;
-  /** Asked once for a mount namespace without a table, with a pid that lives in it. Must not block. */
+  /** The namespace whose table is never forgotten: whoever makes many namespaces must not rename the host's users. */
+  readonly hostMountNs?: number;
+  /**
+   * Asked for the table of a mount namespace, with a pid that lives in it; answered by `set` or `forget`. Must not block. Asked again when
+   * the table is old: users are added, and what the first process of a container sees is the host's root, not yet its own.
+   */
   readonly wanted: (mountNs: number, pid: number) => void;
+  /** Milliseconds of a clock that only goes forward; given by tests. */
+  readonly nowMs?: () => number;
+}
+
+/** A table is asked for again after half a second, and then twice as long each time, up to a minute. */
+const refreshFirstMs = 500;
+const refreshMaxMs = 60_000;
+
+interface Table {
+  /** Undefined: asked for, never there. */
+  names: ReadonlyMap<number, string> | undefined;
+  askAtMs: number;
+  refreshMs: number;
 }
 
 export class UserNames {
   readonly #options: UserNamesOptions;
-  /** `null`: asked for, not there yet. Oldest first. */
-  readonly #tables = new Map<number, ReadonlyMap<number, string> | null>();
+  readonly #nowMs: () => number;
+  /** Oldest first. */
+  readonly #tables = new Map<number, Table>();
   /** Tables forgotten because there were too many. */
   evicted = 0;
 
   constructor(options: UserNamesOptions) {
     this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
   /** Puts a table in place; an empty one means that the namespace has none. */
   set(mountNs: number, names: ReadonlyMap<number, string>): void {
-    this.#tables.set(mountNs, names);
-    this.#trim();
+    const table = this.#tables.get(mountNs);
+    if (table !== undefined) table.names = names;
+    else this.#ask(mountNs).names = names;
   }
 
-  /** The name of `uid` as a process in `mountNs` knows it; asks for the table when it is not known. O(1). */
-  name(mountNs: number, uid: number, pid: number): string | undefined {
+  /** Nobody who lives there could be read: the next one is asked for. */
+  forget(mountNs: number): void {
     const table = this.#tables.get(mountNs);
-    if (table) return table.get(uid);
+    if (table !== undefined && table.names === undefined) this.#tables.delete(mountNs);
+  }
+
+  /** The name of `uid` as a process in `mountNs` knows it; asks for the table when it is not known or old. O(1). */
+  name(mountNs: number, uid: number, pid: number): string | undefined {
+    let table = this.#tables.get(mountNs);
     if (table === undefined) {
-      this.#tables.set(mountNs, null);
-      this.#trim();
+      table = this.#ask(mountNs);
+      this.#options.wanted(mountNs, pid);
+    } else if (this.#nowMs() >= table.askAtMs) {
+      table.refreshMs = Math.min(table.refreshMs * 2, refreshMaxMs);
+      table.askAtMs = this.#nowMs() + table.refreshMs;
       this.#options.wanted(mountNs, pid);
     }
-    return undefined;
+    return table.names?.get(uid);
+  }
+
+  #ask(mountNs: number): Table {
+    const table = { names: undefined, askAtMs: this.#nowMs() + refreshFirstMs, refreshMs: refreshFirstMs };
+    this.#tables.set(mountNs, table);
+    this.#trim();
+    return table;
   }
 
   #trim(): void {
     while (this.#tables.size > this.#options.namespacesMax) {
-      const oldest = this.#tables.keys().next().value;
+      const [first, second] = this.#tables.keys().take(2);
+      const oldest = first === this.#options.hostMountNs ? second : first;
       if (oldest === undefined) return;
       this.#tables.delete(oldest);
       this.evicted++;

@@ -143,7 +143,7 @@ class Agent {
         report: (report) => this.#onReport(report),
         alert: (message) => this.#onAlert(message),
         alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
-        usersWanted: (mountNs, pid) => this.#detect.users(mountNs, readPasswdOf(mountNs, pid)),
+        usersWanted: (mountNs, pids) => this.#detect.users(mountNs, readPasswdOf(mountNs, pids)),
         failed: ({ reason, message }) => {
           log.error("the sensor cannot run here", { error: message });
           this.#end(reason === "permission" ? "permission" : "unavailable");
@@ -213,7 +213,7 @@ class Agent {
 
   #onOutput(notice: OutputNotice): void {
     const { name, dropped, failed } = notice.output;
-    if (notice.state === "closed" && name === "-" && !this.#sink.isOpen) {
+    if (notice.state === "closed" && name === "stdout" && !this.#sink.isOpen) {
       // The reader of our only output went away, as `head` does: nobody is left to alert.
       this.#end("done");
       return;

@@ -13,7 +13,7 @@ export interface DetectEvents {
   ready(): void;
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
-  usersWanted(mountNs: number, pid: number): void;
+  usersWanted(mountNs: number, pids: readonly number[]): void;
   /** An alert that could not be made into a document: it is lost. */
   alertFailed(error: unknown): void;
   /** The sensor cannot run. Final. */
@@ -70,7 +70,7 @@ export class DetectClient {
   }
 
   /** Answers a `usersWanted`. */
-  users(mountNs: number, passwd: string): void {
+  users(mountNs: number, passwd: string | undefined): void {
     this.#post({ type: "users", mountNs, passwd });
   }
 
@@ -128,7 +128,7 @@ export class DetectClient {
         this.#events.report(message.report);
         break;
       case "users-wanted":
-        this.#events.usersWanted(message.mountNs, message.pid);
+        this.#events.usersWanted(message.mountNs, message.pids);
         break;
       case "stopped":
         this.#lastReport = message.report;

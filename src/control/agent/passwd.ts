@@ -36,7 +36,17 @@ export function mountNamespace(pid: number | "self"): number {
   }
 }
 
-/** passwd as a process in `mountNs` sees it: taken from `pid` if that still lives there. */
-export function readPasswdOf(mountNs: number, pid: number): string {
-  return mountNamespace(pid) === mountNs ? readPasswd(`/proc/${pid}/root`) : "";
+/**
+ * passwd as processes in `mountNs` see it, taken from the first of `pids` that lives there; `undefined` when none does. The namespace is
+ * looked at again after reading: a pid may have passed to a process of another one.
+ */
+export function readPasswdOf(mountNs: number, pids: readonly number[]): string | undefined {
+  // A process of the host's namespace may have another root of its own choosing.
+  if (mountNs === mountNamespace("self")) return readPasswd("");
+  for (const pid of pids) {
+    if (mountNamespace(pid) !== mountNs) continue;
+    const passwd = readPasswd(`/proc/${pid}/root`);
+    if (mountNamespace(pid) === mountNs) return passwd;
+  }
+  return undefined;
 }

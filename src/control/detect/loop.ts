@@ -15,7 +15,15 @@ import {
   SigmaDetectionHandler,
 } from "../../detect/mod.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
-import { createCatalogue, FieldTable, headerLayout, liveSources, recordKind, sourceId } from "../../event/mod.ts";
+import {
+  createCatalogue,
+  FieldTable,
+  headerLayout,
+  liveSources,
+  processLayout,
+  recordKind,
+  sourceId,
+} from "../../event/mod.ts";
 import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
@@ -36,6 +44,8 @@ declare const self: Worker;
 const drainMax = 8192;
 /** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
 const earlySizeMaxBytes = 4 * 1024 * 1024;
+/** Ancestors through which a container's passwd is looked for. */
+const ancestorsAskedMax = 8;
 /** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
 const sleepMs = 1000;
 
@@ -102,7 +112,8 @@ class DetectLoop {
     this.#processes = new ProcessCache(start.processes);
     this.#users = new UserNames({
       namespacesMax: start.namespacesMax,
-      wanted: (mountNs, pid) => send({ type: "users-wanted", mountNs, pid }),
+      hostMountNs: start.hostMountNs,
+      wanted: (mountNs, pid) => send({ type: "users-wanted", mountNs, pids: this.#livingIn(mountNs, pid) }),
     });
     this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
@@ -116,8 +127,10 @@ class DetectLoop {
   /** A message that came while running. */
   take(message: ToDetect): void {
     if (message.type === "rules") this.#swap(message);
-    else if (message.type === "users") this.#users.set(message.mountNs, parsePasswd(message.passwd));
-    else if (message.type === "stop" && !this.#detached) {
+    else if (message.type === "users") {
+      if (message.passwd === undefined) this.#users.forget(message.mountNs);
+      else this.#users.set(message.mountNs, parsePasswd(message.passwd));
+    } else if (message.type === "stop" && !this.#detached) {
       this.#detached = true;
       this.#sensor.detach();
     }
@@ -189,6 +202,16 @@ class DetectLoop {
     this.#early = undefined;
     this.#earlyBytes = 0;
     for (const record of early) this.#takeRecord(record, 0);
+  }
+
+  /** A process and its nearest running ancestors in a mount namespace: it may be gone before anybody can look, they rarely are. */
+  #livingIn(mountNs: number, pid: number): number[] {
+    const pids = [pid];
+    let above = this.#processes.find(pid, -1)?.parent;
+    for (let i = 0; i < ancestorsAskedMax && above !== undefined; i++, above = above.parent)
+      if (above.endNs === undefined && above.program?.record.field(processLayout.mntNs) === mountNs)
+        pids.push(above.pid);
+    return pids;
   }
 
   /** Has the kernel told of this process, in the inventory or since? */

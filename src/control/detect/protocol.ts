@@ -34,7 +34,8 @@ export interface RulesMessage {
 export type ToDetect =
   | StartMessage
   | RulesMessage
-  | { readonly type: "users"; readonly mountNs: number; readonly passwd: string }
+  /** `passwd` undefined: whoever lived there is gone. */
+  | { readonly type: "users"; readonly mountNs: number; readonly passwd: string | undefined }
   | { readonly type: "stop" };
 
 /** Where the worker stands; counters are totals since its start. */
@@ -74,7 +75,7 @@ export type FromDetect =
     }
   | { readonly type: "ready" }
   | { readonly type: "report"; readonly report: DetectReport }
-  | { readonly type: "users-wanted"; readonly mountNs: number; readonly pid: number }
+  | { readonly type: "users-wanted"; readonly mountNs: number; readonly pids: readonly number[] }
   /** The last word: the worker never touches its sensor again, and whoever hears this closes it. */
   | { readonly type: "stopped"; readonly report: DetectReport };
 
