@@ -37,7 +37,7 @@ export const alertFormat = oneOf(
   "FORMAT",
   alertFormats.filter((one) => one !== "auto"),
 );
-export const replayInput = oneOf("KIND", ["auto", "ndjson", "json"]);
+export const replayInput = oneOf("KIND", ["auto", "ndjson", "json", "evtx"]);
 export const shell = oneOf("SHELL", ["bash", "zsh", "fish", "powershell"]);
 export const platform = oneOf("PLATFORM", ["linux", "windows"]);
 

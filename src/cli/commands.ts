@@ -75,7 +75,7 @@ export const commands = [
     description: [
       "Reads events from files, folders or stdin (-), evaluates them in order of time and prints alerts. Nothing is started, " +
         "watched or acted on; no privileges are needed. The same input and rules give the same bytes on every machine.",
-      "Events may be flat Sysmon-style objects, nested ECS or winlogbeat documents, or the JSON of evtx_dump.",
+      "Reads EVTX (event logs of Windows), and JSON: flat Sysmon-style objects, nested ECS or winlogbeat documents, or the output of evtx_dump.",
     ],
     flags: [
       config,

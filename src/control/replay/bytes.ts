@@ -1,4 +1,4 @@
-// The bytes of an input as its reader wants them: UTF-8, decompressed, in chunks; and the SHA-256 of what is stored.
+// The bytes of an input as its reader wants them: decompressed, text as UTF-8, in chunks; and the SHA-256 of what is stored.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -9,18 +9,22 @@ import { chunkBytes } from "./limits.ts";
 
 /** An input that is being read. */
 export interface ByteSource {
-  /** Chunks of UTF-8 without a byte order mark; a chunk is valid until the next one is asked for. May end with an error. */
+  /** Chunks, of text in UTF-8 without a byte order mark; a chunk is valid until the next one is asked for. May end with an error. */
   readonly chunks: AsyncIterable<Buffer>;
   /** SHA-256 of the stored bytes, hex. Complete once `chunks` has ended, also when it ended with an error. */
   digest(): string;
 }
 
-/** Opens `path`, or standard input for `-`. Compression (gzip) and UTF-16 are told by the first bytes, not by the name. */
-export function openBytes(path: string, stdin: NodeJS.ReadableStream): ByteSource {
+/**
+ * Opens `path`, or standard input for `-`. Compression (gzip) and UTF-16 are told by the first bytes, not by the name; nothing is
+ * decoded when the input is known to be no text.
+ */
+export function openBytes(path: string, stdin: NodeJS.ReadableStream, isText: boolean): ByteSource {
   const hash = createHash("sha256");
   let digest: string | undefined;
+  const stored = gunzip(hashed(path === "-" ? stdin : fileChunks(path), hash));
   return {
-    chunks: toUtf8(gunzip(hashed(path === "-" ? stdin : fileChunks(path), hash))),
+    chunks: isText ? toUtf8(stored) : stored,
     digest: () => {
       digest ??= hash.digest("hex");
       return digest;

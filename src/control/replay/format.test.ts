@@ -20,8 +20,13 @@ test("arrays, pretty-printed objects and objects in a row are JSON", () => {
   expect(of("{\n}\n")).toEqual({ format: "json" });
 });
 
+test("event logs of Windows are EVTX, also chunks without a file around them", () => {
+  expect(of("ElfFile\0\0\0")).toEqual({ format: "evtx" });
+  expect(of("ElfChnk\0\0\0")).toEqual({ format: "evtx" });
+  expect(of("ElfFile ")).toEqual({ format: "ndjson" });
+});
+
 test("what is not read yet is named", () => {
-  expect(of("ElfFile\0\0\0")).toEqual({ unsupported: "EVTX" });
   expect(of("PK\x03\x04…")).toEqual({ unsupported: "zip" });
   expect(of("type=SYSCALL msg=audit(1604996384.965:93777): arch=c000003e")).toEqual({ unsupported: "auditd" });
   expect(of("\x00\x05\x16\x07")).toEqual({ unsupported: "binary" });

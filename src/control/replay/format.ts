@@ -1,13 +1,16 @@
 // What an input is, by its first bytes: which of the readers gets it, or the name of what Sigil cannot read yet.
 
-export type Format = "ndjson" | "json";
+import { evtxMagic } from "../../normalize/mod.ts";
+
+export type Format = "ndjson" | "json" | "evtx";
 export type Detected = { readonly format: Format } | { readonly unsupported: string };
 
 const starts = (bytes: Buffer, magic: string): boolean => bytes.subarray(0, magic.length).toString("latin1") === magic;
 
 /** Decides by `head`, the first bytes of the input after decompression and in UTF-8. */
 export function detectFormat(head: Buffer): Detected {
-  if (starts(head, "ElfFile\0")) return { unsupported: "EVTX" };
+  // A file, or its chunks alone, as they are carved from a disk.
+  if (starts(head, evtxMagic) || starts(head, "ElfChnk\0")) return { format: "evtx" };
   if (starts(head, "PK\x03\x04")) return { unsupported: "zip" };
   if (starts(head, "\x28\xb5\x2f\xfd")) return { unsupported: "zstd" };
   if (starts(head, "BZh") || starts(head, "\xfd7zXZ")) return { unsupported: "bzip2 or xz" };

@@ -20,9 +20,9 @@ export interface Inputs {
 }
 
 /** Names below a directory that hold recorded events. */
-const recordings = /\.(?:json|jsonl|ndjson)(?:\.gz)?$/i;
+const recordings = /\.(?:evtx|json|jsonl|ndjson)(?:\.gz)?$/i;
 /** Recordings that this version does not read: left out aloud. */
-const notYet = /\.(?:evtx|etl|zip|zst|tar|tgz)$/i;
+const notYet = /\.(?:etl|zip|zst|tar|tgz)$/i;
 
 export function findInputs(paths: readonly string[]): Inputs {
   const files: InputFile[] = [];

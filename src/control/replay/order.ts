@@ -74,7 +74,7 @@ export class TimeSorter {
     try {
       this.#directory ??= mkdtempSync(join(tmpdir(), "sigil-replay-"));
       const path = join(this.#directory, String(this.#runs.length));
-      writeRun(path, this.#held);
+      writeRun(path, this.#held, this.#normalizer);
       this.#runs.push(path);
     } catch (error) {
       throw new Error(`Cannot sort the records: nothing can be written below ${tmpdir()}`, { cause: error });
@@ -95,10 +95,10 @@ function sort(records: Pending[]): void {
 }
 
 // A run: records one after another, each a header (text bytes u32, input u32, time f64, sequence f64, all little-endian) and
-// its JSON text. Read only by the process that wrote it.
+// the event packed as text. Read only by the process that wrote it.
 const headerBytes = 24;
 
-function writeRun(path: string, records: readonly Pending[]): void {
+function writeRun(path: string, records: readonly Pending[], normalizer: JsonNormalizer): void {
   const file = openSync(path, "wx", 0o600);
   try {
     let buffer = Buffer.allocUnsafe(2 * chunkBytes);
@@ -108,7 +108,7 @@ function writeRun(path: string, records: readonly Pending[]): void {
       used = 0;
     };
     for (const { event, input, sequence } of records) {
-      const text = JSON.stringify(event.origin.raw);
+      const text = normalizer.pack(event);
       const room = headerBytes + text.length * 3;
       if (used + room > buffer.length) {
         flush();
@@ -160,12 +160,8 @@ function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Itera
       const sequence = buffer.readDoubleLE(from + 16);
       if (bytes > 8 * recordMaxBytes || !need(headerBytes + bytes))
         throw new Error(`Cannot read ${path}: the run was cut short`);
-      const event = normalizer.normalize(
-        JSON.parse(buffer.toString("utf8", from + headerBytes, from + headerBytes + bytes)),
-      );
-      if (event === undefined) throw new Error(`Cannot read ${path}: a record is not an event`);
+      const event = normalizer.unpack(buffer.toString("utf8", from + headerBytes, from + headerBytes + bytes), timeMs);
       from += headerBytes + bytes;
-      event.timeMs = timeMs;
       yield { event, input, sequence };
     }
   } finally {

@@ -221,11 +221,11 @@ describe("inputs", () => {
     }
     file("tree/.hidden.json", at(1, { n: "hidden" }));
     file("tree/info.yml", "x: 1");
-    file("tree/log.evtx", "ElfFile\0");
+    file("tree/trace.etl", "\0\0");
     const { seen, summary, log, exitCode } = await run([root]);
     expect(names(seen)).toEqual([1, 2, 3]);
     expect(summary.files).toBe(3);
-    expect(log.join("")).toContain("log.evtx");
+    expect(log.join("")).toContain("trace.etl");
     expect(exitCode).toBe(0);
   });
 
@@ -248,9 +248,10 @@ describe("inputs", () => {
 
   test("that do not exist, or that this version does not read, are errors of usage", async () => {
     expect((await run([join(folder, "nothing")])).exitCode).toBe(64);
-    const { exitCode, log } = await run([file("x.evtx", "ElfFile\0\0\0")]);
+    const { exitCode, log } = await run([file("x.zip", "PK\x03\x04\0\0\0")]);
     expect(exitCode).toBe(64);
-    expect(log.join("")).toContain("EVTX");
+    expect(log.join("")).toContain("zip");
+    expect((await run([file("no.evtx", "{}")], { input: "evtx" })).exitCode).toBe(64);
     expect((await run([file("audit.log", "type=SYSCALL msg=audit(1:1): x")])).exitCode).toBe(64);
   });
 
@@ -269,12 +270,23 @@ describe("inputs", () => {
 
   test("of arbitrary bytes neither fail nor hang", async () => {
     const path = join(folder, "noise");
-    const magic = fc.constantFrom("", "\x1f\x8b\x08", "\xff\xfe", "\xfe\xff", "\xef\xbb\xbf", "[", "{", '{\n"', "{\0");
+    const magic = fc.constantFrom(
+      "",
+      "\x1f\x8b\x08",
+      "\xff\xfe",
+      "\xfe\xff",
+      "\xef\xbb\xbf",
+      "[",
+      "{",
+      '{\n"',
+      "{\0",
+      "ElfFile\0",
+    );
     await fc.assert(
       fc.asyncProperty(
         magic,
         fc.uint8Array({ maxLength: 300 }),
-        fc.constantFrom("auto", "ndjson", "json"),
+        fc.constantFrom("auto", "ndjson", "json", "evtx"),
         async (start, noise, input) => {
           writeFileSync(path, Buffer.concat([Buffer.from(start, "latin1"), noise]));
           const { exitCode } = await run([path], { input });

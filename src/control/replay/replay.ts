@@ -4,7 +4,7 @@
 import type { AlertInput } from "../../alert/mod.ts";
 import type { EventHandler, Hit } from "../../detect/mod.ts";
 import type { FieldTable } from "../../event/mod.ts";
-import { JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
+import { EvtxError, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { openBytes, take } from "./bytes.ts";
 import { eventContext, Hosts } from "./context.ts";
@@ -12,9 +12,9 @@ import { detectFormat, type Format } from "./format.ts";
 import { errorCode, findInputs, type InputFile } from "./inputs.ts";
 import { malformedLoggedMax, probeBytes } from "./limits.ts";
 import { TimeSorter } from "./order.ts";
-import { LineSplitter, type OnRecord, ValueSplitter } from "./records.ts";
+import { type InputReader, openReader } from "./readers.ts";
 
-export const inputKinds = ["auto", "ndjson", "json"] as const;
+export const inputKinds = ["auto", "ndjson", "json", "evtx"] as const;
 export type InputKind = (typeof inputKinds)[number];
 
 export interface ReplayOptions {
@@ -120,7 +120,7 @@ class Replay {
     const { log, stdin } = this.#options;
     const input: ReadInput = { path: file.path, digest: "" };
     const index = this.#inputs.push(input) - 1;
-    const source = openBytes(file.path, stdin ?? process.stdin);
+    const source = openBytes(file.path, stdin ?? process.stdin, this.#options.input !== "evtx");
     const { path } = file;
     try {
       const { head, rest, close } = await take(source.chunks, probeBytes);
@@ -129,44 +129,66 @@ class Replay {
         await close();
         return;
       }
-      const reader = new RecordReader(this.#normalizer, sorter, index, (line, problem) => {
-        if (reader.malformed <= malformedLoggedMax)
-          log.warn("malformed record skipped", { path, line, reason: problem });
+      const reader = openReader(format, {
+        normalizer: this.#normalizer,
+        sorter,
+        input: index,
+        onDamage: (where, reason, lost) => {
+          if (reader.damageCount > malformedLoggedMax) return;
+          if (lost === 0) log.warn("input is damaged", { path, ...where, reason });
+          else log.warn("malformed record skipped", { path, ...where, reason, ...(lost === 1 ? {} : { count: lost }) });
+        },
       });
-      const splitter = format === "ndjson" ? new LineSplitter(reader.onRecord) : new ValueSplitter(reader.onRecord);
       try {
-        for await (const chunk of rest) splitter.push(chunk);
-        splitter.end();
+        for await (const chunk of rest) reader.push(chunk);
+        reader.end();
       } catch (error) {
         if (!isInputError(error)) throw error;
-        splitter.end();
+        reader.end();
         log.error("input cannot be read to its end", { path, reason: reasonOf(errorCode(error)) });
         this.#isPartial = true;
       }
-      this.#malformed += reader.malformed;
-      if (reader.malformed > malformedLoggedMax)
-        log.warn("malformed records skipped", { path, count: reader.malformed });
-      if (reader.undated > 0)
-        log.warn("records without a time follow the record before them", { path, count: reader.undated });
+      this.#sayDamage(path, reader);
       input.digest = source.digest();
     } catch (error) {
+      if (error instanceof EvtxError) {
+        this.#unreadable(file, error.message);
+        return;
+      }
       if (!isInputError(error)) throw error;
       log.error("input cannot be read", { path, reason: reasonOf(errorCode(error)) });
       this.#isPartial = true;
     }
   }
 
+  /** Counts what was lost of an input, and says it. */
+  #sayDamage(path: string, reader: InputReader): void {
+    const { log } = this.#options;
+    this.#malformed += reader.malformed;
+    if (reader.damageCount > malformedLoggedMax)
+      log.warn("malformed records skipped", { path, count: reader.malformed, places: reader.damageCount });
+    if (reader.undated > 0)
+      log.warn("records without a time follow the record before them", { path, count: reader.undated });
+  }
+
   #format(head: Buffer, file: InputFile): Format | undefined {
-    const { input, log } = this.#options;
+    const { input } = this.#options;
     if (input !== "auto") return input;
     const found = detectFormat(head);
     if ("format" in found) return found.format;
-    const reason = `this version does not read ${found.unsupported}; it reads NDJSON and JSON, also gzipped`;
-    if (file.named) {
-      log.error("input cannot be read", { path: file.path, reason });
-      this.#isUsage = true;
-    } else log.warn("input skipped", { path: file.path, reason });
+    this.#unreadable(
+      file,
+      `this version does not read ${found.unsupported}; it reads EVTX, NDJSON and JSON, also gzipped`,
+    );
     return undefined;
+  }
+
+  #unreadable({ path, named }: InputFile, reason: string): void {
+    const { log } = this.#options;
+    if (named) {
+      log.error("input cannot be read", { path, reason });
+      this.#isUsage = true;
+    } else log.warn("input skipped", { path, reason });
   }
 
   async #evaluate(sorter: TimeSorter): Promise<void> {
@@ -210,50 +232,6 @@ class Replay {
     };
     const found = this.#options.failOnAlert && this.#alerts > 0;
     return { summary, exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
-  }
-}
-
-/** Parses the records of one input and hands the events to the sorter. */
-class RecordReader {
-  malformed = 0;
-  undated = 0;
-  #sequence = 0;
-  #lastMs = 0;
-  readonly onRecord: OnRecord;
-
-  constructor(
-    normalizer: JsonNormalizer,
-    sorter: TimeSorter,
-    input: number,
-    onMalformed: (line: number, problem: string) => void,
-  ) {
-    const malformed = (line: number, problem: string): void => {
-      this.malformed++;
-      onMalformed(line, problem);
-    };
-    this.onRecord = (text, line, problem) => {
-      if (text === undefined) {
-        malformed(line, problem);
-        return;
-      }
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch {
-        malformed(line, "not valid JSON");
-        return;
-      }
-      const event = normalizer.normalize(value);
-      if (event === undefined) {
-        malformed(line, "not a JSON object");
-        return;
-      }
-      if (event.undated) {
-        this.undated++;
-        event.timeMs = this.#lastMs;
-      } else this.#lastMs = event.timeMs;
-      sorter.add({ event, input, sequence: this.#sequence++ }, text.length);
-    };
   }
 }
 

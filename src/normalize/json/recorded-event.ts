@@ -27,7 +27,7 @@ export interface Origin {
   readonly code: string;
   /** Number of the record in its event log; empty when unknown. */
   readonly recordId: string;
-  /** The record as it was read; fields that a rule names with dots are looked up in it. */
+  /** The record as it was read, or its fields when it had another form; fields that a rule names with dots are looked up in it. */
   readonly raw: Fields;
 }
 

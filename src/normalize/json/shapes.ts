@@ -149,6 +149,10 @@ function fromEvtx(event: Fields, raw: Fields): Flat {
   }
   if (id !== undefined) fields.EventID = id;
   if (provider !== "") fields.Provider_Name = provider;
+  // Before the event's own data, which may have the same names: a cleared log's record tells the channel that was cleared.
+  const channel = text(fields.Channel);
+  const host = text(fields.Computer);
+  const recordId = text(fields.EventRecordID);
   const userId = attribute(system, "Security", "UserID");
   if (userId !== undefined && userId !== null) fields.UserID = userId;
   const data = object(own(event, "EventData"));
@@ -159,11 +163,11 @@ function fromEvtx(event: Fields, raw: Fields): Flat {
     shape: "evtx",
     fields,
     raw,
-    channel: text(fields.Channel),
+    channel,
     provider,
     eventId: number(id),
-    host: text(fields.Computer),
-    recordId: text(fields.EventRecordID),
+    host,
+    recordId,
     product: "",
     times: [
       own(fields, "UtcTime"),
