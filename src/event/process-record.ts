@@ -44,6 +44,12 @@ export class ProcessRecord {
     return this.#buffer.readUInt32LE(at) + this.#buffer.readUInt32LE(at + 4) * 2 ** 32;
   }
 
+  /** Likewise, signed: file times lie before 1970 when somebody says so. */
+  #s64(offset: number): number {
+    const at = this.#at + offset;
+    return this.#buffer.readUInt32LE(at) + this.#buffer.readInt32LE(at + 4) * 2 ** 32;
+  }
+
   get pid(): number {
     return this.#u32(headerLayout.pid);
   }
@@ -90,12 +96,12 @@ export class ProcessRecord {
   /** Whole milliseconds, as stat(2) cut short: with the rest a sum this large would round up to the next. */
   get exeCtimeMs(): number {
     return (
-      this.#u64(fixed + processLayout.exeCtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeCtimeNs) / 1e6)
+      this.#s64(fixed + processLayout.exeCtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeCtimeNs) / 1e6)
     );
   }
   get exeMtimeMs(): number {
     return (
-      this.#u64(fixed + processLayout.exeMtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeMtimeNs) / 1e6)
+      this.#s64(fixed + processLayout.exeMtimeS) * 1000 + Math.floor(this.#u32(fixed + processLayout.exeMtimeNs) / 1e6)
     );
   }
 
