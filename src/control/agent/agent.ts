@@ -139,6 +139,10 @@ class Agent {
           for (const known of this.#rules.keys()) if (known < generation) this.#rules.delete(known);
           if (generation === this.#generation) this.#reloaded();
         },
+        rulesFailed: ({ generation, message }) => {
+          log.error("reload failed: rules could not be compiled; the running ones stay", { error: message });
+          if (generation === this.#generation) this.#reloaded();
+        },
         ready: () => this.#onReady(),
         report: (report) => this.#onReport(report),
         alert: (message) => this.#onAlert(message),

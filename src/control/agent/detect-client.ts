@@ -10,6 +10,8 @@ import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage
 export interface DetectEvents {
   opened(probes: readonly Probe[]): void;
   rulesLive(message: Extract<FromDetect, { type: "rules-live" }>): void;
+  /** The rules sent last cannot be compiled; those before stay. */
+  rulesFailed(message: Extract<FromDetect, { type: "rules-failed" }>): void;
   ready(): void;
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
@@ -33,7 +35,10 @@ export class DetectClient {
   /** The shim writes here until the sensor is closed; without this reference a dead worker's memory would go. */
   #memory: readonly SharedArrayBuffer[] = [];
   #ring: RingReader | undefined;
+  /** Sent last: what a restarted worker gets. */
   #rules: RulesMessage | undefined;
+  /** Confirmed last: what stays when the next fail. */
+  #liveRules: RulesMessage | undefined;
   #stopped: ((report: DetectReport | undefined) => void) | undefined;
   #lastReport: DetectReport | undefined;
   #deaths: number[] = [];
@@ -118,7 +123,12 @@ export class DetectClient {
       case "rules-live":
         // What the rules before these said was put into the ring before this was sent: take it while they are still known.
         if (this.#ring !== undefined) this.#drain(this.#ring);
+        if (this.#rules?.generation === message.generation) this.#liveRules = this.#rules;
         this.#events.rulesLive(message);
+        break;
+      case "rules-failed":
+        if (this.#rules?.generation === message.generation) this.#rules = this.#liveRules;
+        this.#events.rulesFailed(message);
         break;
       case "ready":
         this.#events.ready();

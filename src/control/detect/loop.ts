@@ -126,7 +126,7 @@ class DetectLoop {
 
   /** A message that came while running. */
   take(message: ToDetect): void {
-    if (message.type === "rules") this.#swap(message);
+    if (message.type === "rules") this.#trySwap(message);
     else if (message.type === "users") {
       if (message.passwd === undefined) this.#users.forget(message.mountNs);
       else this.#users.set(message.mountNs, parsePasswd(message.passwd));
@@ -175,7 +175,14 @@ class DetectLoop {
   };
 
   #takeRecord(bytes: Buffer, at: number): void {
-    const event = this.#normalizer.take(bytes, at);
+    let event: ProcessEvent | undefined;
+    try {
+      event = this.#normalizer.take(bytes, at);
+    } catch {
+      // A record that contradicts itself: one event is lost and counted, not all that come after it.
+      this.#normalizer.stats.malformed++;
+      return;
+    }
     if (event !== undefined) this.#router?.route(event);
   }
 
@@ -224,6 +231,15 @@ class DetectLoop {
     const event = this.#normalizer.take(this.#sensor.bulk.bytes, at);
     if (event !== undefined) this.#router?.route(event);
   };
+
+  /** The next set of rules; one that fails leaves the running one in place. */
+  #trySwap(message: RulesMessage): void {
+    try {
+      this.#swap(message);
+    } catch (error) {
+      send({ type: "rules-failed", generation: message.generation, message: String(error) });
+    }
+  }
 
   #swap(message: RulesMessage): void {
     const began = performance.now();

@@ -73,6 +73,8 @@ export type FromDetect =
       readonly inert: readonly InertRule[];
       readonly compileMs: number;
     }
+  /** A set that cannot be compiled; the one before it stays. */
+  | { readonly type: "rules-failed"; readonly generation: number; readonly message: string }
   | { readonly type: "ready" }
   | { readonly type: "report"; readonly report: DetectReport }
   | { readonly type: "users-wanted"; readonly mountNs: number; readonly pids: readonly number[] }
