@@ -156,6 +156,15 @@ await benchmark("exec-storm", [needsBpf(), needsData("sigma"), needsProgram("gcc
     }),
   );
   printTable(["µs a process, median [95 %]", "without", "with", "added", "change of a pair", "aim"], rows);
+  const shares = loads.map((load) => {
+    const agent = estimate(withAgent.map((one) => one.get(load)!.agentUs));
+    const watched = estimate(
+      withAgent.map((one, i) => one.get(load)!.tasksUs - one.get(load)!.agentUs - without[i]!.get(load)!.tasksUs),
+    );
+    figures[`${load.name}: added by`] = { watched_us: watched, agent_us: agent };
+    return [load.name, shown(watched), shown(agent)];
+  });
+  printTable(["CPU added, µs a process [95 %]", "in the watched processes", "by the agent's threads"], shares);
   console.log(
     `${pairs} pairs of ${count} processes; the agent saw ${seen} starts, lost none, sent ${alertsSent} alerts`,
   );
