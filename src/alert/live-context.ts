@@ -65,7 +65,8 @@ function programContext(entry: ProcessEntry, record: ProcessRecord, sources: Liv
   const image = program?.image ?? "";
   const field = (offset: number): number => record.field(offset);
   const user = (offset: number): UserContext => {
-    const name = sources.users.name(field(processLayout.mntNs), field(offset), entry.pid);
+    const { mntNs, userNs } = processLayout;
+    const name = sources.users.name(field(mntNs), field(userNs), field(offset), entry.pid);
     return name === undefined ? { id: String(field(offset)) } : { id: String(field(offset)), name };
   };
   const shown = {

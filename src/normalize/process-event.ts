@@ -119,7 +119,8 @@ export class ProcessEvent implements NormalizedEvent {
     const record = entry.program?.record;
     if (record === undefined) return undefined;
     const uid = record.field(uidField);
-    return this.#context.users.name(record.field(processLayout.mntNs), uid, entry.pid) ?? String(uid);
+    const { mntNs, userNs } = processLayout;
+    return this.#context.users.name(record.field(mntNs), record.field(userNs), uid, entry.pid) ?? String(uid);
   }
 
   identity(entry: ProcessEntry): ProcessIdentity {

@@ -37,6 +37,9 @@ export interface UserNamesOptions {
 const refreshFirstMs = 500;
 const refreshMaxMs = 60_000;
 
+/** Inode of the first user namespace (PROC_USER_INIT_INO, include/linux/proc_ns.h): the same on every Linux. */
+const initialUserNs = 0xeffffffd;
+
 interface Table {
   /** Undefined: asked for, never there. */
   names: ReadonlyMap<number, string> | undefined;
@@ -70,8 +73,14 @@ export class UserNames {
     if (table !== undefined && table.names === undefined) this.#tables.delete(mountNs);
   }
 
-  /** The name of `uid` as a process in `mountNs` knows it; asks for the table when it is not known or old. O(1). */
-  name(mountNs: number, uid: number, pid: number): string | undefined {
+  /**
+   * The name of `uid`, as the kernel counts, of a process in `mountNs` and `userNs`; asks for the table when it is not known or old. In a
+   * user namespace of its own a process has other uids than the kernel says, and anybody may make one and put a passwd of his own into
+   * it: there the host's table is the one that is true. O(1).
+   */
+  name(seenMountNs: number, userNs: number, uid: number, pid: number): string | undefined {
+    const { hostMountNs = seenMountNs } = this.#options;
+    const mountNs = userNs === initialUserNs || userNs === 0 ? seenMountNs : hostMountNs;
     let table = this.#tables.get(mountNs);
     if (table === undefined) {
       table = this.#ask(mountNs);
