@@ -31,7 +31,7 @@ export class RingCorruptError extends Error {
 
 /** Memory for a ring with `bytes` of data, a power of two of at least 4 KiB. Throws RangeError otherwise. */
 export function createRing(bytes: number): SharedArrayBuffer {
-  if (bytes < 4096 || bytes > 2 ** 30 || (bytes & (bytes - 1)) !== 0)
+  if (!Number.isInteger(bytes) || bytes < 4096 || bytes > 2 ** 30 || (bytes & (bytes - 1)) !== 0)
     throw new RangeError(`Cannot make a ring of ${bytes} bytes: a power of two from 4096 to 2^30 is needed`);
   const memory = new SharedArrayBuffer(dataAt + bytes);
   new Int32Array(memory)[sizeAt] = bytes;
