@@ -39,6 +39,8 @@ const loads = [
 type Load = (typeof loads)[number];
 /** After `agent ready` the agent collects its garbage; a storm before that would measure starting up. */
 const settleMs = 1_000;
+/** An agent that has run for a minute has compiled what it runs; one that was just started compiles for some thousand events. */
+const warmUpProcesses = 15_000;
 /** The agent works off what it was sent within milliseconds; its end belongs to the cost of the storm. */
 const tailMs = 200;
 
@@ -78,7 +80,8 @@ async function measure(spawner: Spawner, load: Load, processes: number, agent: n
 
 async function arm(spawner: Spawner, processes: number, agent: number | undefined): Promise<Arm> {
   // Warms up the compilers of a fresh agent, and does the same to the caches of the arm without it.
-  await spawner.storm({ count: processes, lanes: 1, prefix: "warm-up" });
+  await spawner.storm({ count: warmUpProcesses, lanes: 1, prefix: "warm-up" });
+  await Bun.sleep(tailMs);
   const samples: Arm = new Map();
   for (const load of loads) samples.set(load, await measure(spawner, load, processes, agent));
   return samples;
@@ -101,7 +104,7 @@ await benchmark("exec-storm", [needsBpf(), needsData("sigma"), needsProgram("gcc
       await Bun.sleep(settleMs);
       withAgent.push(await arm(spawner, count, agent.pid));
       const account = closedAgentAccount((await agent.stop()).log);
-      const expected = count + loads.reduce((sum, load) => sum + countOf(load, count) * load.starts, 0);
+      const expected = warmUpProcesses + loads.reduce((sum, load) => sum + countOf(load, count) * load.starts, 0);
       if (account.exec_lost !== 0 || account.exec_seen! < expected)
         throw new InvalidMeasurement(
           `of at least ${expected} starts the agent saw ${account.exec_seen} and lost ${account.exec_lost}`,
