@@ -71,6 +71,12 @@ const tokens = [
   "http://x",
   "|2",
   "\t",
+  "[a, b]",
+  "['x', \"y\" , z]",
+  "[]",
+  "[1, ",
+  "/x]",
+  ", ",
 ];
 
 test("the quick reader agrees with the whole language on random text", () => {
@@ -89,7 +95,11 @@ test("the quick reader agrees with the whole language on random text", () => {
 });
 
 test.each([
-  "a: [1]",
+  "a: [1",
+  "a: [b: c]",
+  "a: [[1]]",
+  "a: [1,]",
+  "a: [- x]",
   "a: {b: 1}",
   "a: &x 1",
   "a: *x",
