@@ -11,10 +11,15 @@ import { coarseStartNs, ProcessRecord, processLayout } from "../event/mod.ts";
 
 const parentPidAt = processLayout.ppid;
 
+/** Command line that a compacted record keeps. */
+const compactArgsMaxBytes = 1024;
+/** Records up to this size are not worth compacting: most are a third of it. */
+const compactFromBytes = 3 * 1024;
+
 /** What a process runs: the copy of its EXEC or TASK record, shared with children until they exec. */
 export class Program {
-  readonly record: ProcessRecord;
-  readonly bytes: number;
+  #record: ProcessRecord;
+  #bytes: number;
   /** Entries of the table that run it: forks share it. Kept by the table. */
   holders = 0;
   #image: string | undefined;
@@ -22,8 +27,29 @@ export class Program {
   #env: Map<string, string> | undefined;
 
   constructor(copy: Buffer) {
-    this.record = new ProcessRecord(copy);
-    this.bytes = copy.length;
+    this.#record = new ProcessRecord(copy);
+    this.#bytes = copy.length;
+  }
+
+  get record(): ProcessRecord {
+    return this.#record;
+  }
+
+  /** Size of the record. What was decoded from it comes on top, up to the same again. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Gives up the environment and all but the end of a long command line; returns the bytes saved. */
+  compact(): number {
+    const copy = this.#record.compact(compactArgsMaxBytes);
+    const saved = this.#bytes - copy.length;
+    if (saved <= 0) return 0;
+    this.#record = new ProcessRecord(copy);
+    this.#bytes = copy.length;
+    this.#commandLine = undefined;
+    this.#env = undefined;
+    return saved;
   }
 
   /** Absolute path of the executable; empty for a kernel thread. */
@@ -89,6 +115,8 @@ export interface ProcessCacheStats {
   parentMisses: number;
   /** Forgotten although they still ran, because the table was full. */
   evictedLive: number;
+  /** Large records that gave up their environment and most of their command line, because the table was full. */
+  compacted: number;
   evictedExited: number;
   /** Forgotten ancestors of processes that still run: those have no known parent any more. */
   evictedAncestors: number;
@@ -102,6 +130,10 @@ export class ProcessCache {
   /** Ring of exited entries, oldest at `#exitedAt`; its length is `exitedMax`. */
   readonly #exited: (ProcessEntry | undefined)[];
   #exitedAt = 0;
+  /** Entries in that ring, so that a table full of running processes does not search it. */
+  #exitedCount = 0;
+  /** Programs with large records, oldest first: they are made smaller before anybody is forgotten who still runs. */
+  readonly #large = new Set<Program>();
   /** Forgotten, but parents of others; oldest first. */
   readonly #ancestors = new Set<ProcessEntry>();
   readonly stats: ProcessCacheStats = {
@@ -110,6 +142,7 @@ export class ProcessCache {
     parentLookups: 0,
     parentMisses: 0,
     evictedLive: 0,
+    compacted: 0,
     evictedExited: 0,
     evictedAncestors: 0,
     unknownExits: 0,
@@ -167,20 +200,21 @@ export class ProcessCache {
     return entry;
   }
 
-  /** The end of a process; `undefined` when it was never seen. The entry stays for a while. */
+  /** The end of a process; `undefined` when it was never seen, or has ended already. The entry stays for a while. */
   exit(pid: number, startNs: number, endNs: number, status: number): ProcessEntry | undefined {
     const entry = this.find(pid, startNs);
     if (entry === undefined) {
       this.stats.unknownExits++;
       return undefined;
     }
-    if (entry.endNs !== undefined) return entry;
+    if (entry.endNs !== undefined) return undefined;
     entry.endNs = endNs;
     entry.exitStatus = status;
     const oldest = this.#exited[this.#exitedAt];
     this.#exited[this.#exitedAt] = entry;
     this.#exitedAt = (this.#exitedAt + 1) % this.#exited.length;
-    if (oldest !== undefined) this.#forget(oldest, "evictedExited");
+    if (oldest === undefined) this.#exitedCount++;
+    else this.#forget(oldest, "evictedExited");
     return entry;
   }
 
@@ -230,14 +264,20 @@ export class ProcessCache {
   }
 
   #setProgram(entry: ProcessEntry, program: Program): void {
-    if (program.holders++ === 0) this.stats.bytes += program.bytes;
+    if (program.holders++ === 0) {
+      this.stats.bytes += program.bytes;
+      if (program.bytes > compactFromBytes) this.#large.add(program);
+    }
     this.#release(entry);
     entry.program = program;
   }
 
   #release(entry: ProcessEntry): void {
     const program = entry.program;
-    if (program !== undefined && --program.holders === 0) this.stats.bytes -= program.bytes;
+    if (program !== undefined && --program.holders === 0) {
+      this.stats.bytes -= program.bytes;
+      this.#large.delete(program);
+    }
     entry.program = undefined;
   }
 
@@ -284,7 +324,7 @@ export class ProcessCache {
         this.#forget(oldestExited, "evictedExited");
         continue;
       }
-      if (this.stats.bytes > bytesMax && this.#cutAncestor()) continue;
+      if (this.stats.bytes > bytesMax && (this.#compactOldest(fresh.program) || this.#cutAncestor())) continue;
       // All that is left runs. The first key is the oldest; this is rare and may be slow.
       const oldest = this.#byPid.values().next().value;
       if (oldest === undefined || oldest === fresh) return;
@@ -292,12 +332,26 @@ export class ProcessCache {
     }
   }
 
+  /** Makes the record that has been large for longest smaller, but for `spared`: the event of the day shows it whole. */
+  #compactOldest(spared: Program | undefined): boolean {
+    for (const program of this.#large) {
+      if (program === spared) continue;
+      this.#large.delete(program);
+      this.stats.bytes -= program.compact();
+      this.stats.compacted++;
+      return true;
+    }
+    return false;
+  }
+
   #oldestExited(): ProcessEntry | undefined {
+    if (this.#exitedCount === 0) return undefined;
     for (let i = 0; i < this.#exited.length; i++) {
       const at = (this.#exitedAt + i) % this.#exited.length;
       const entry = this.#exited[at];
       if (entry === undefined) continue;
       this.#exited[at] = undefined;
+      this.#exitedCount--;
       if (this.#byPid.get(entry.pid) === entry) return entry;
     }
     return undefined;
