@@ -139,6 +139,7 @@ export class BodyReader {
 
   /** Reads the instance whose token is at `at`; the place behind it. */
   #instance(at: number, end: number, where: Role, depth: number): number {
+    if (depth > depthMax) throw new Damage("fragments are nested too deep");
     const frame = this.#frame(depth);
     const behind = this.#values(at, end, frame);
     const definition = this.#chunk.view.getUint32(at + 6, true);
@@ -242,8 +243,7 @@ export class BodyReader {
     switch (step.do) {
       case "field": {
         const { source } = step;
-        if (this.#isFragment(source, frame)) this.#value(source, frame, role.user, depth);
-        else this.#setField(step, this.#source(source, frame));
+        if (!this.#fragments(source, frame, depth)) this.#setField(step, this.#source(source, frame));
         return;
       }
       case "system":
@@ -252,10 +252,7 @@ export class BodyReader {
         return;
       case "data": {
         const { source } = step;
-        if (this.#isFragment(source, frame)) {
-          this.#value(source, frame, role.user, depth);
-          return;
-        }
+        if (this.#fragments(source, frame, depth)) return;
         const value = this.#source(source, frame);
         if (isList(value)) for (const item of value) this.#unnamed.push(item);
         else this.#unnamed.push(value);
@@ -288,6 +285,18 @@ export class BodyReader {
   #setSystem(index: number, value: EvtxValue): void {
     this.#system[index] = value === "" ? null : value;
     this.#systemSet |= 1 << index;
+  }
+
+  /** Reads the fragments among the values of an element; whether there were any. Text beside them is lost, as it has no name. */
+  #fragments(source: Source, frame: Frame, depth: number): boolean {
+    if (typeof source === "object" && source !== null) {
+      let found = false;
+      for (const part of source) if (typeof part === "number" && this.#fragments(part, frame, depth)) found = true;
+      return found;
+    }
+    if (!this.#isFragment(source, frame)) return false;
+    this.#value(source, frame, role.user, depth);
+    return true;
   }
 
   #isFragment(source: Source, frame: Frame): source is number {

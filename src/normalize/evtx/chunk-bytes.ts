@@ -1,7 +1,7 @@
 // The bytes of one chunk and what is read from them everywhere: text, names, checked numbers. One instance serves a whole file; its
 // buffer is filled anew for each chunk.
 
-import { chunkBytes, nameMaxChars, recordCharsMax, recordWorkMax } from "./limits.ts";
+import { chunkBytes, chunkHeaderBytes, nameMaxChars, recordCharsMax, recordWorkMax } from "./limits.ts";
 import { Damage } from "./record.ts";
 
 /** Texts up to here are looked at character by character for whether one byte each is enough; longer ones are copied as they are. */
@@ -11,10 +11,13 @@ const narrowMaxChars = 128;
 const ansiDecoder: TextDecoder = new TextDecoder("windows-1252");
 
 export class Chunk {
+  /** Room for the chunk and for the header of what follows. */
   readonly bytes: Buffer;
   readonly view: DataView;
-  /** Bytes that the input had of this chunk; fewer at the end of a truncated file. The rest is zero. */
+  /** Bytes of this chunk; fewer when it was cut short. Nothing behind them is read as part of it. */
   size = 0;
+  /** Bytes of the input in the buffer, from the beginning of the chunk. */
+  filled = 0;
   /** Security identifiers by their bytes. */
   readonly sids: Map<string, string> = new Map<string, string>();
   readonly #narrow: Buffer = Buffer.alloc(narrowMaxChars);
@@ -24,15 +27,14 @@ export class Chunk {
 
   constructor() {
     // Its own memory: offset 0 of the view is offset 0 of the chunk.
-    const memory = new ArrayBuffer(chunkBytes);
+    const memory = new ArrayBuffer(chunkBytes + chunkHeaderBytes);
     this.bytes = Buffer.from(memory);
     this.view = new DataView(memory);
   }
 
-  /** The buffer holds another chunk now, of `size` bytes. */
-  renew(size: number): void {
-    this.bytes.fill(0, size);
-    this.size = size;
+  /** The buffer holds another chunk now. */
+  renew(): void {
+    this.size = Math.min(this.filled, chunkBytes);
     this.#names.clear();
   }
 

@@ -41,57 +41,89 @@ export class ChunkReader {
 
   /** Whether the block looks like a chunk: by its own signature, or, when that is damaged, by its first record's. */
   isChunk(): boolean {
-    const { bytes, size } = this.#chunk;
-    if (size >= chunkMagic.length && bytes.compare(chunkMagic, 0, chunkMagic.length, 0, chunkMagic.length) === 0)
-      return true;
+    const { size } = this.#chunk;
+    if (this.#isSigned()) return true;
     return size > chunkHeaderBytes + recordMinBytes && this.#recordSize(chunkHeaderBytes) > 0;
+  }
+
+  /** Records that are missing between the last one read and the chunk in the buffer, which begins behind `gapBytes` of no chunk. */
+  missingBefore(gapBytes: number): number {
+    if (this.#lastId < 0 || this.#chunk.size < chunkHeaderBytes || !this.#isSigned() || !this.#headerFits()) return 0;
+    const missing = this.#id(24) - this.#lastId - 1;
+    // A log that was written around has its chunks in another order.
+    return missing >= 1 && missing <= gapBytes / recordMinBytes + chunkRecordsMax ? missing : 0;
+  }
+
+  /**
+   * How much of the block belongs to the chunk that it begins with: less than all when something was cut out of the file, so that the next
+   * chunk begins early. O(bytes).
+   */
+  ownBytes(): number {
+    const { bytes, size, filled } = this.#chunk;
+    // What a sound chunk holds is its own, whatever it looks like.
+    const isSound = this.#isSigned() && size >= chunkHeaderBytes && this.#headerFits() && this.#recordsFit();
+    const from = isSound ? Math.max(chunkHeaderBytes, this.#usedBytes()) : 1;
+    let unproven = size;
+    for (let at = bytes.indexOf(chunkMagic, from); at !== -1 && at < size; at = bytes.indexOf(chunkMagic, at + 1)) {
+      if (at + chunkHeaderBytes > filled || this.#headerFits(at)) return at;
+      unproven = Math.min(unproven, at);
+    }
+    return isSound ? size : unproven;
   }
 
   /** Reads the records of the chunk in the buffer, which begins at `offset` in the file. */
   read(offset: number): void {
-    const chunk = this.#chunk;
-    const { bytes, view, size } = chunk;
+    const { size } = this.#chunk;
     this.#offset = offset;
     this.#isDamaged = false;
     this.#bodies.renew();
     this.#stats.chunks++;
-    const isSigned = bytes.compare(chunkMagic, 0, chunkMagic.length, 0, chunkMagic.length) === 0;
+    const isSigned = this.#isSigned();
     const isTrusted = isSigned && size >= chunkHeaderBytes && this.#headerFits();
-    if (size < chunkBytes) this.#damage(size, "the file ends inside of a chunk", 0);
-    const free = isTrusted ? view.getUint32(48, true) : chunkBytes;
-    const used = free >= chunkHeaderBytes && free <= chunkBytes ? free : chunkBytes;
-    if (
-      isTrusted &&
-      size === chunkBytes &&
-      crc32(bytes.subarray(chunkHeaderBytes, used)) !== view.getUint32(52, true)
-    ) {
-      this.#stats.checksumMismatches++;
-      this.#damage(0, "the checksum of the records does not fit", 0);
-    }
-    const end = this.#records(Math.min(used, size), size);
-    // What the header counts and the walk did not meet: zeros where records were, or the end of the file.
-    if (isTrusted) {
-      const missing = this.#id(32) - end.lastId;
-      const wasMet = end.lastId >= 0 || this.#id(24) <= this.#id(32);
-      if (wasMet && used > chunkHeaderBytes && missing > 0) {
-        const lost = end.lastId >= 0 ? missing : this.#id(32) - this.#id(24) + 1;
-        if (lost <= chunkRecordsMax) this.#damage(end.at, "the last records of the chunk are missing", lost);
-      }
-    }
+    if (!isSigned) this.#damage(0, "the signature of a chunk is damaged", 0);
+    else if (!isTrusted) this.#mismatch("the checksum of a chunk's header does not fit");
+    if (size < chunkBytes) this.#damage(size, "the file ends inside of a chunk, or the chunk was cut short", 0);
+    else if (isTrusted && !this.#recordsFit()) this.#mismatch("the checksum of the records does not fit");
+    const used = isTrusted ? this.#usedBytes() : chunkBytes;
+    // A chunk that was just begun counts nothing yet.
+    const isCounted = isTrusted && used > chunkHeaderBytes;
+    this.#records(Math.min(used, size), size, isCounted ? this.#id(24) : -1, isCounted ? this.#id(32) : -1);
     if (this.#isDamaged) this.#stats.damagedChunks++;
   }
 
-  #headerFits(): boolean {
-    const { bytes, view } = this.#chunk;
-    if (crc32(bytes.subarray(128, chunkHeaderBytes), crc32(bytes.subarray(0, 120))) === view.getUint32(124, true))
-      return true;
-    this.#stats.checksumMismatches++;
-    this.#damage(0, "the checksum of a chunk's header does not fit", 0);
-    return false;
+  #isSigned(): boolean {
+    const { bytes, size } = this.#chunk;
+    const { length } = chunkMagic;
+    return size >= length && bytes.compare(chunkMagic, 0, length, 0, length) === 0;
   }
 
-  /** Walks the records up to `used`, and on as long as they follow without a gap: the log may not have been closed. */
-  #records(used: number, size: number): { readonly at: number; readonly lastId: number } {
+  #headerFits(at = 0): boolean {
+    const { bytes, view } = this.#chunk;
+    const first = crc32(bytes.subarray(at, at + 120));
+    return crc32(bytes.subarray(at + 128, at + chunkHeaderBytes), first) === view.getUint32(at + 124, true);
+  }
+
+  #recordsFit(): boolean {
+    const { bytes, view } = this.#chunk;
+    return crc32(bytes.subarray(chunkHeaderBytes, this.#usedBytes())) === view.getUint32(52, true);
+  }
+
+  /** Where the free space begins, as the header has it; the end of the chunk when that cannot be. */
+  #usedBytes(): number {
+    const free = this.#chunk.view.getUint32(48, true);
+    return free >= chunkHeaderBytes && free <= chunkBytes ? free : chunkBytes;
+  }
+
+  #mismatch(problem: string): void {
+    this.#stats.checksumMismatches++;
+    this.#damage(0, problem, 0);
+  }
+
+  /**
+   * Walks the records up to `used`, and on as long as they follow without a gap: the log may not have been closed. The header says that
+   * they are numbered from `firstId` to `finalId`, or nothing (-1).
+   */
+  #records(used: number, size: number, firstId: number, finalId: number): void {
     const { bytes, view } = this.#chunk;
     let at = chunkHeaderBytes;
     let lastId = -1;
@@ -116,8 +148,8 @@ export class ChunkReader {
       // Behind the used part lie remains of an earlier round, unless the numbers go on.
       if (at >= used && (lastId >= 0 ? id !== lastId + 1 : id <= this.#lastId)) break;
       if (gapAt !== -1) {
-        const between = lastId >= 0 ? id - lastId - 1 : 1;
-        this.#damage(gapAt, gapProblem, between >= 1 && between <= chunkRecordsMax ? between : 1);
+        const before = lastId >= 0 ? lastId : firstId - 1;
+        this.#damage(gapAt, gapProblem, Math.max(1, plausible(before < 0 ? 1 : id - before - 1)));
         gapAt = -1;
       }
       this.#record(at, recordSize, view);
@@ -125,8 +157,10 @@ export class ChunkReader {
       this.#lastId = id;
       at += recordSize;
     }
-    if (gapAt !== -1) this.#damage(gapAt, gapProblem, 1);
-    return { at, lastId: gapAt === -1 || lastId === -1 ? lastId : lastId + 1 };
+    // What the header counts and the walk did not meet: zeros where records were, or the end of the file.
+    const missing = finalId < 0 ? 0 : plausible(finalId - (lastId >= 0 ? lastId : firstId - 1));
+    if (gapAt !== -1) this.#damage(gapAt, gapProblem, Math.max(1, missing));
+    else if (missing > 0) this.#damage(at, "the last records of the chunk are missing", missing);
   }
 
   /** The size of the record at `at`; 0 when there is none, or its size cannot be. */
@@ -171,6 +205,9 @@ export class ChunkReader {
     this.#handlers.onDamage({ offset: this.#offset + at, problem, lost });
   }
 }
+
+/** A number of lost records that a chunk can have had, else 0: the numbers themselves may be damaged. */
+const plausible = (count: number): number => (count >= 1 && count <= chunkRecordsMax ? count : 0);
 
 function isZero(bytes: Buffer, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (bytes[at] !== 0) return false;

@@ -8,7 +8,7 @@
 import { crc32 } from "node:zlib";
 import { Chunk } from "./chunk-bytes.ts";
 import { type ChunkHandlers, ChunkReader, chunkMagic } from "./chunk-reader.ts";
-import { chunkBytes, fileHeaderBytes } from "./limits.ts";
+import { fileHeaderBytes } from "./limits.ts";
 import { EvtxError, type EvtxStats } from "./record.ts";
 
 /** The first bytes of an event log file. */
@@ -35,8 +35,6 @@ export class EvtxReader {
   readonly #chunk = new Chunk();
   readonly #reader: ChunkReader;
   readonly #handlers: ChunkHandlers;
-  /** Bytes of the chunk that is being filled; before the file is open, of its beginning. */
-  #filled = 0;
   #isOpen = false;
   /** Where the chunk that is being filled begins in the file. */
   #offset = 0;
@@ -51,28 +49,29 @@ export class EvtxReader {
 
   /** Takes the next bytes; they are not kept after the call. */
   push(bytes: Uint8Array): void {
+    const chunk = this.#chunk;
     for (let at = 0; at < bytes.length; ) {
-      const count = Math.min(chunkBytes - this.#filled, bytes.length - at);
-      this.#chunk.bytes.set(bytes.subarray(at, at + count), this.#filled);
-      this.#filled += count;
+      const count = Math.min(chunk.bytes.length - chunk.filled, bytes.length - at);
+      chunk.bytes.set(bytes.subarray(at, at + count), chunk.filled);
+      chunk.filled += count;
       at += count;
-      if (!this.#isOpen && this.#filled >= openBytes) this.#open();
-      if (this.#isOpen && this.#filled === chunkBytes) this.#block();
+      if (!this.#isOpen && chunk.filled >= openBytes) this.#open();
+      if (this.#isOpen && chunk.filled === chunk.bytes.length) this.#block();
     }
   }
 
   /** The input has ended. */
   end(): void {
     if (!this.#isOpen) this.#open();
-    while (this.#filled > 0) this.#block();
-    this.#endGarbage();
+    while (this.#chunk.filled > 0) this.#block();
+    this.#endGarbage(0);
   }
 
   /** Looks at the beginning, and leaves in the buffer what belongs to the first chunk. */
   #open(): void {
-    const { bytes, view } = this.#chunk;
+    const { bytes, view, filled } = this.#chunk;
     const has = (text: string, at: number): boolean =>
-      this.#filled >= at + text.length && bytes.toString("latin1", at, at + text.length) === text;
+      filled >= at + text.length && bytes.toString("latin1", at, at + text.length) === text;
     const magic = chunkMagic.toString("latin1");
     this.#isOpen = true;
     // Chunks without a file around them, as recovered from free space.
@@ -84,7 +83,7 @@ export class EvtxReader {
       return;
     }
     let chunksAt = fileHeaderBytes;
-    if (this.#filled < 128) this.#damage(0, "the file ends inside of its header");
+    if (filled < 128) this.#damage(0, "the file ends inside of its header");
     else {
       this.stats.isDirty = (view.getUint32(120, true) & 1) !== 0;
       if (crc32(bytes.subarray(0, 120)) !== view.getUint32(124, true)) {
@@ -94,48 +93,47 @@ export class EvtxReader {
     }
     // A header that says otherwise and is wrong would hide the first chunk.
     if (has(magic, fileHeaderBytes)) chunksAt = fileHeaderBytes;
-    this.#drop(Math.min(chunksAt, this.#filled));
+    this.#drop(Math.min(chunksAt, filled));
   }
 
   /** Takes the block in the buffer: a chunk, unused space, or bytes in which the next chunk is looked for. */
   #block(): void {
-    const { bytes } = this.#chunk;
-    const size = this.#filled;
-    this.#chunk.renew(size);
+    this.#chunk.renew();
+    const { bytes, size } = this.#chunk;
     if (this.#reader.isChunk()) {
-      this.#endGarbage();
-      // A chunk that was cut out of the middle: the next one begins inside of this block.
+      this.#endGarbage(this.#garbageAt === -1 ? 0 : this.#reader.missingBefore(this.#garbageBytes));
+      const own = this.#reader.ownBytes();
+      this.#chunk.size = own;
       this.#reader.read(this.#offset);
-      this.#drop(size);
+      this.#drop(own);
       return;
     }
     const next = bytes.indexOf(chunkMagic, 1);
-    // The signature itself may be cut in two.
-    const skipped = next !== -1 && next < size ? next : size < chunkBytes ? size : chunkBytes - chunkMagic.length + 1;
-    const isUnused = this.#garbageAt === -1 && isZero(bytes, skipped);
-    if (!isUnused) {
+    const skipped = next === -1 ? size : Math.min(next, size);
+    if (this.#garbageAt !== -1 || !isZero(bytes, skipped)) {
       if (this.#garbageAt === -1) this.#garbageAt = this.#offset;
       this.#garbageBytes += skipped;
     }
-    this.#drop(isUnused && next === -1 ? size : skipped);
+    this.#drop(skipped);
   }
 
-  #endGarbage(): void {
+  #endGarbage(lost: number): void {
     if (this.#garbageAt === -1) return;
     this.stats.skippedBytes += this.#garbageBytes;
-    this.#damage(this.#garbageAt, `${this.#garbageBytes} bytes are no chunk`);
+    this.#damage(this.#garbageAt, `${this.#garbageBytes} bytes are no chunk`, lost);
     this.#garbageAt = -1;
     this.#garbageBytes = 0;
   }
 
   #drop(count: number): void {
-    this.#chunk.bytes.copyWithin(0, count, this.#filled);
-    this.#filled -= count;
+    this.#chunk.bytes.copyWithin(0, count, this.#chunk.filled);
+    this.#chunk.filled -= count;
     this.#offset += count;
   }
 
-  #damage(offset: number, problem: string): void {
-    this.#handlers.onDamage({ offset, problem, lost: 0 });
+  #damage(offset: number, problem: string, lost = 0): void {
+    this.stats.lost += lost;
+    this.#handlers.onDamage({ offset, problem, lost });
   }
 }
 

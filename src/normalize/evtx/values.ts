@@ -203,8 +203,8 @@ function fileTimeText(view: DataView, at: number): string {
   const micros = (view.getBigUint64(at, true) - epochTicks) / 10n;
   // Rounded down, also before 1970.
   const fraction = ((micros % 1000n) + 1000n) % 1000n;
+  // The latest, in the year 60056, is still a date.
   const date = new Date(Number((micros - fraction) / 1000n));
-  if (Number.isNaN(date.getTime())) return hex64(view, at);
   return `${date.toISOString().slice(0, -1)}${String(fraction).padStart(3, "0")}Z`;
 }
 
