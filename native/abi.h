@@ -3,7 +3,7 @@
  * src/event/layout.gen.ts from it and a C file of static assertions that pins every offset. All values little-endian.
  *
  * A record:   ┌────────────┬──────────────┬─────────────────────┬───────────────────────────────┐
- *             │ header, 48 │ fixed part   │ sections[], 12 each │ bytes of the sections … pad 8 │
+ *             │ header, 40 │ fixed part   │ sections[], 12 each │ bytes of the sections … pad 8 │
  *             └────────────┴──────────────┴─────────────────────┴───────────────────────────────┘
  * Section offsets count from the start of the record. A string that does not fit keeps its tail and carries CUT. */
 #ifndef SIGIL_ABI_H
@@ -61,7 +61,8 @@ enum sigil_exe_flag {
   SIGIL_EXE_OVERLAY_UPPER = 4, /* written in the upper layer of an overlay: not part of the image */
   SIGIL_EXE_SCRIPT = 8,        /* started through a #! line or binfmt_misc */
   SIGIL_EXE_SECURE = 16,       /* the kernel set secureexec: set-uid, set-gid or file capabilities took effect */
-  SIGIL_EXE_NONE = 32          /* no executable: a kernel thread */
+  SIGIL_EXE_NONE = 32,         /* no executable: a kernel thread */
+  SIGIL_EXE_CHROOTED = 64      /* its root is not that of the first process of its pid namespace: paths are below another root */
 };
 
 enum sigil_record_flag {

@@ -101,8 +101,8 @@ INLINE u32 fd_kind(struct task_struct *task, u32 fd) {
       rdev = BPF_CORE_READ(inode, i_rdev);
       if (rdev == ((1 << 20) | 3)) return SIGIL_FD_NULL;
       rdev >>= 20;
-      /* tty, console and friends; pseudo terminals (Documentation/admin-guide/devices.txt). */
-      if (rdev == 4 || rdev == 5 || (rdev >= 136 && rdev <= 143)) return SIGIL_FD_TTY;
+      /* tty, console and friends; pseudo terminals; serial ports of SoCs; hypervisor consoles (admin-guide/devices.txt). */
+      if (rdev == 4 || rdev == 5 || (rdev >= 136 && rdev <= 143) || rdev == 204 || rdev == 229) return SIGIL_FD_TTY;
       return SIGIL_FD_CHAR;
     default: return SIGIL_FD_OTHER;
   }
@@ -207,6 +207,9 @@ static __noinline int task_facts(struct sigil_process *p, struct task_struct *ta
     struct upid *last = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
     p->ns_pid = BPF_CORE_READ(last, nr);
     p->pid_ns = BPF_CORE_READ(last, ns, ns.inum);
+    /* The mount may be a copy (another mount namespace); the directory tells. */
+    struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+    if (root && root != BPF_CORE_READ(last, ns, child_reaper, fs, root.dentry)) p->exe_flags |= SIGIL_EXE_CHROOTED;
   }
   bpf_probe_read_kernel_str(p->comm, 16, &task->comm);
   p->fd_kind[0] = fd_kind(task, 0);

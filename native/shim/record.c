@@ -23,8 +23,12 @@ static int layout_possible(const u8 *in, u32 length) {
   u32 fixed = sizeof(*h) + sizeof(struct sigil_process) + h->sections * (u32)sizeof(struct sigil_section);
   if (h->sections == 0 || h->sections > 32 || length < fixed) return 0;
   const struct sigil_section *t = TABLE(in);
-  for (u32 i = 0; i < h->sections; i++)
-    if (t[i].offset < fixed || t[i].offset > length || t[i].length > length - t[i].offset) return 0;
+  /* In order and apart: what follows cuts the record where its last sections begin. */
+  u32 end = fixed;
+  for (u32 i = 0; i < h->sections; i++) {
+    if (t[i].offset < end || t[i].offset > length || t[i].length > length - t[i].offset) return 0;
+    end = t[i].offset + t[i].length;
+  }
   return 1;
 }
 
@@ -41,17 +45,21 @@ static int env_chosen(const struct shim *s, const u8 *pair, u32 size) {
   return 0;
 }
 
+/* Appends the pair to `out` when it is chosen and there is room; returns the bytes used. */
+static u32 env_keep(const struct shim *s, const u8 *pair, u32 size, u8 *out, u32 room) {
+  if (size + 1 > room || !env_chosen(s, pair, size)) return 0;
+  memcpy(out, pair, size);
+  out[size] = 0;
+  return size + 1;
+}
+
 static u32 env_filter(const struct shim *s, const u8 *env, u32 length, int cut, u8 *out) {
   u32 used = 0;
   for (u32 at = 0; at < length;) {
     const u8 *end = memchr(env + at, 0, length - at);
     u32 size = end ? (u32)(end - env) - at : length - at;
     /* The first pair of a cut block has lost its head, perhaps its name. */
-    if (!(cut && at == 0) && env_chosen(s, env + at, size)) {
-      memcpy(out + used, env + at, size);
-      out[used + size] = 0;
-      used += size + 1;
-    }
+    if (!(cut && at == 0)) used += env_keep(s, env + at, size, out + used, SIGIL_ENV_MAX - used);
     at += size + 1;
   }
   return used;
@@ -97,6 +105,39 @@ static u32 inventory_args(const struct sigil_header *h, const struct sigil_proce
   return n;
 }
 
+/* The chosen variables of an environment that is larger than what a program copies: whoever wants to hide LD_PRELOAD behind
+ * padding must not succeed. Read from /proc in pieces; -1 when the process is gone, or another one has its pid. */
+static int env_whole(struct shim *s, const struct sigil_header *h, const struct sigil_process *p, u8 *out) {
+  char path[40];
+  snprintf(path, sizeof(path), "/proc/%u/environ", h->pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  static const u32 pairs_max = 8 << 20; /* bytes: the kernel allows a quarter of the stack limit, 2 MiB by default */
+  u32 used = 0, held = 0, seen = 0;
+  int skipping = 0; /* inside a pair longer than the buffer */
+  for (;;) {
+    ssize_t n = read(fd, s->pairs + held, sizeof(s->pairs) - held);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0 || (seen += (u32)n) > pairs_max) break;
+    held += (u32)n;
+    u32 at = 0;
+    for (u8 *end; (end = memchr(s->pairs + at, 0, held - at)); at = (u32)(end - s->pairs) + 1) {
+      u32 size = (u32)(end - s->pairs) - at;
+      if (!skipping) used += env_keep(s, s->pairs + at, size, out + used, SIGIL_ENV_MAX - used);
+      skipping = 0;
+    }
+    held -= at;
+    memmove(s->pairs, s->pairs + at, held);
+    if (held == sizeof(s->pairs)) {
+      skipping = 1;
+      held = 0;
+    }
+  }
+  close(fd);
+  u64 ticks = p->start_ns / (1000000000ull / (u64)sysconf(_SC_CLK_TCK)), now = start_ticks(h->pid);
+  return seen == 0 || now + 1 < ticks || now > ticks + 1 ? -1 : (int)used;
+}
+
 u32 record_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
   if (!layout_possible(in, length)) return 0;
   const struct sigil_header *h = (const void *)in;
@@ -118,7 +159,11 @@ u32 record_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
     table[last].offset = used;
     table[last].length = 0;
   } else {
-    table[last].length = env_filter(s, in + t[last].offset, t[last].length, t[last].flags & SIGIL_CUT, out + used);
+    int whole = t[last].flags & SIGIL_CUT ? env_whole(s, h, p, out + used) : -1;
+    if (whole >= 0) {
+      table[last].length = (u32)whole;
+      table[last].flags &= (u16)~SIGIL_CUT;
+    } else table[last].length = env_filter(s, in + t[last].offset, t[last].length, t[last].flags & SIGIL_CUT, out + used);
     used += table[last].length;
   }
   u32 size = (used + 7) & ~7u;

@@ -49,6 +49,10 @@ const u8 *kernel_ring_peek(struct kernel_ring *r, u32 *length) {
   }
 }
 
+int kernel_ring_pending(const struct kernel_ring *r) {
+  return *r->consumer < __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+}
+
 void kernel_ring_next(struct kernel_ring *r, u32 length) {
   /* Sequentially consistent: the program that submits next reads it to decide whether to wake us. */
   __atomic_store_n(r->consumer, *r->consumer + padded(length), __ATOMIC_SEQ_CST);

@@ -109,8 +109,13 @@ static void *run(void *argument) {
     }
     /* A program that was running when its tracepoint went away may still be writing: this waits for it (an RCU grace
      * period), so that the last drain takes all. */
-    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) pause_us(20000); /* nohz_full kernels refuse it */
     drain(s);
+    /* A writer that was preempted between reserving and committing. */
+    for (int i = 0; i < 100 && kernel_ring_pending(&s->kernel); i++) {
+      pause_us(1000);
+      drain(s);
+    }
   } else {
     while (!atomic_load(&s->detached)) epoll_wait(s->epoll_fd, &event, 1, 1000);
   }

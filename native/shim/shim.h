@@ -36,7 +36,7 @@ struct probe {
 
 struct shim {
   struct sigil_options options;
-  char env_names[1024];
+  char env_names[16384];
   struct shared_ring critical, bulk;
   struct kernel_ring kernel;
   struct kernel_side *side;
@@ -48,6 +48,7 @@ struct shim {
   _Atomic u32 detached, drained, closing;
   _Atomic u64 delivered[SIGIL_KIND_MAX], no_room[SIGIL_KIND_MAX], malformed[SIGIL_KIND_MAX];
   u8 work[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX];
+  u8 pairs[SIGIL_ENV_MAX]; /* a piece of an environment that is read from /proc */
 };
 
 /* kernel.c: loading, attaching, counting. */
@@ -63,6 +64,7 @@ int kernel_ring_map(struct kernel_ring *r, int fd, u32 bytes);
 void kernel_ring_unmap(struct kernel_ring *r);
 /* The next record, or NULL; stays valid until kernel_ring_next. `length` is what the program submitted. */
 const u8 *kernel_ring_peek(struct kernel_ring *r, u32 *length);
+int kernel_ring_pending(const struct kernel_ring *r);
 void kernel_ring_next(struct kernel_ring *r, u32 length);
 /* Reserves `size` bytes (a multiple of 8), or NULL when there is no room now. Publish makes them visible to the reader. */
 u8 *shared_ring_reserve(struct shared_ring *r, u32 size, u32 *head);

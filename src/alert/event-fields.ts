@@ -101,9 +101,10 @@ function executableDoc(path: string | undefined, prefix: string, shaper: Shaper)
   };
 }
 
-/** `DOMAIN\name`, or a name alone. */
-export function userDoc(account: string | undefined, shaper: Shaper): { name?: string; domain?: string } {
+/** `DOMAIN\name`, a name alone, or the number of a user without a name. */
+export function userDoc(account: string | undefined, shaper: Shaper): { id?: string; name?: string; domain?: string } {
   if (account === undefined) return {};
+  if (/^\d{1,10}$/.test(account)) return { id: account };
   const cut = account.indexOf("\\");
   const name = shaper.text(account.slice(cut + 1), "user.name");
   const domain = cut <= 0 ? undefined : shaper.text(account.slice(0, cut), "user.domain");

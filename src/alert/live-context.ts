@@ -1,7 +1,7 @@
 // What an alert about a live event says beside the event: the process, its parent and ancestors, user, container, the file it
 // runs. Joined from the process table when there is a hit, and only then.
 
-import { exeFlag, type ProcessRecord, processIdentity, processLayout } from "../event/mod.ts";
+import { exeFlag, type ProcessRecord, processIdentity, processLayout, sectionFlag } from "../event/mod.ts";
 import { capabilityNames, decodeExit, type ProcessEvent } from "../normalize/mod.ts";
 import {
   type BootClock,
@@ -129,6 +129,7 @@ const cutNames = {
   filename: "ImageTyped",
   args: "CommandLine",
   cgroup: "CgroupPath",
+  env: "Environment",
 } as const;
 
 /** The event of a live process record, taken out of the object that the next event will use. */
@@ -157,6 +158,9 @@ function kernelFacts(record: ProcessRecord): Record<string, unknown> {
   const field = (offset: number): number => record.field(offset);
   const flags = field(processLayout.exeFlags);
   const auditSession = field(processLayout.auditSession);
+  const unreadable = (["filename", "interp", "args", "env"] as const).filter(
+    (section) => (record.flags(section) & sectionFlag.unreadable) !== 0,
+  );
   return definite({
     namespaces: {
       mnt: field(processLayout.mntNs),
@@ -173,6 +177,9 @@ function kernelFacts(record: ProcessRecord): Record<string, unknown> {
     overlay_upper: (flags & exeFlag.overlayUpper) !== 0,
     script: (flags & exeFlag.script) !== 0,
     secure_exec: (flags & exeFlag.secure) !== 0,
+    chrooted: (flags & exeFlag.chrooted) !== 0,
+    detached: (record.flags("exe") & sectionFlag.detached) !== 0,
+    unreadable: unreadable.length === 0 ? undefined : unreadable,
     typed_path: record.text("filename") || undefined,
     interpreter: record.text("interp") || undefined,
     cgroup: record.text("cgroup") || undefined,

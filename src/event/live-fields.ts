@@ -39,6 +39,11 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
     field("ImageDeleted", "", "`true` when no name led to the executable any more"),
     field("ImageOverlayUpper", "", "`true` when the executable was written into a container's upper layer"),
     field("ImageSecureExec", "", "`true` when set-uid, set-gid or file capabilities took effect"),
+    field(
+      "ImageChrooted",
+      "",
+      "`true` when its root is not that of the first process of its pid namespace: `Image` is below another root",
+    ),
     field("Stdin", "", "What descriptor 0 is: `file pipe socket tty null char block directory closed other`"),
     field("Stdout", "", "What descriptor 1 is"),
     field("Stderr", "", "What descriptor 2 is"),

@@ -105,6 +105,27 @@ export class ProcessRecord {
     );
   }
 
+  /**
+   * A copy without environment and with at most `argsMaxBytes` of the command line (its tail, marked as cut): what is worth keeping of a
+   * large record when memory is short.
+   */
+  compact(argsMaxBytes: number): Buffer {
+    const args = this.#section("args");
+    const from = this.#buffer.readUInt32LE(args + sectionLayout.offset);
+    const length = this.#buffer.readUInt32LE(args + sectionLayout.length);
+    const kept = Math.min(length, argsMaxBytes);
+    const record = Buffer.alloc((from + kept + 7) & ~7);
+    this.#buffer.copy(record, 0, this.#at, this.#at + from);
+    this.#buffer.copy(record, from, this.#at + from + length - kept, this.#at + from + length);
+    const entry = (name: ProcessSection): number => table + processSections[name] * sectionLayout.bytes;
+    record.writeUInt32LE(record.length, headerLayout.size);
+    record.writeUInt32LE(kept, entry("args") + sectionLayout.length);
+    if (kept < length) record.writeUInt16LE(this.flags("args") | sectionFlag.cut, entry("args") + sectionLayout.flags);
+    record.writeUInt32LE(from + kept, entry("env") + sectionLayout.offset);
+    record.writeUInt32LE(0, entry("env") + sectionLayout.length);
+    return record;
+  }
+
   /** A 32-bit field of struct sigil_process by its offset in `processLayout`. */
   field(offset: number): number {
     return this.#u32(fixed + offset);

@@ -58,6 +58,7 @@ export const startFields: Readonly<Record<string, FieldReader>> = {
   ImageDeleted: flag(exeFlag.deleted),
   ImageOverlayUpper: flag(exeFlag.overlayUpper),
   ImageSecureExec: flag(exeFlag.secure),
+  ImageChrooted: flag(exeFlag.chrooted),
   Stdin: fd(0),
   Stdout: fd(1),
   Stderr: fd(2),

@@ -79,10 +79,11 @@ function record(pid: number, stat: Stat, parentTicks: bigint): Buffer {
   const link = attempt(() => readlinkSync(`/proc/${pid}/exe`), "");
   const file = attempt(() => statSync(`/proc/${pid}/exe`), undefined);
   const args = attempt(() => readFileSync(`/proc/${pid}/cmdline`), Buffer.alloc(0));
+  // A name may really end like that.
+  const isDeleted = link.endsWith(deletedMark) && file?.nlink === 0;
   const isThread = (stat.flags & kernelThread) !== 0;
   const flags =
-    (isThread ? exeFlag.none : 0) |
-    (link.startsWith("/memfd:") ? exeFlag.memfd : link.endsWith(deletedMark) ? exeFlag.deleted : 0);
+    (isThread ? exeFlag.none : 0) | (link.startsWith("/memfd:") ? exeFlag.memfd : isDeleted ? exeFlag.deleted : 0);
   const number = (path: string): number =>
     attempt(() => Number(readFileSync(`/proc/${pid}/${path}`, "utf8")), 0xffff_ffff);
   return writeProcessRecord({
@@ -118,7 +119,7 @@ function record(pid: number, stat: Stat, parentTicks: bigint): Buffer {
       ...(file === undefined ? {} : exeFields(file)),
     },
     sections: {
-      exe: link.endsWith(deletedMark) ? link.slice(0, -deletedMark.length) : link,
+      exe: isDeleted ? link.slice(0, -deletedMark.length) : link,
       cwd: attempt(() => readlinkSync(`/proc/${pid}/cwd`), ""),
       cgroup: cgroupPath(pid),
       args: args.subarray(0, argsMaxBytes),

@@ -64,6 +64,8 @@ const errnoNames: Readonly<Record<number, string>> = {
 };
 const errnoName = (errno: number): string => (errno === 0 ? "" : (errnoNames[errno] ?? `errno ${errno}`));
 
+/** As `env_names` in native/shim/shim.h. */
+const envNamesMaxBytes = 16_384;
 const reportRoomBytes = 16 * 1024;
 
 export class Sensor {
@@ -87,7 +89,13 @@ export class Sensor {
   /** Loads and attaches what this kernel takes. Throws {@link ShimError}, or {@link SensorError} when nothing loads. */
   static open(options: SensorOptions): Sensor {
     const shim = loadShim();
-    const names = Buffer.from(`${options.envNames.join("\0")}\0\0`);
+    // An empty name would end the list.
+    const names = Buffer.from(`${options.envNames.filter((name) => name !== "").join("\0")}\0\0`);
+    if (names.length > envNamesMaxBytes)
+      throw new SensorError(
+        `Cannot take ${names.length} bytes of names of environment variables: at most ${envNamesMaxBytes}`,
+        7,
+      );
     const raw = Buffer.alloc(optionsLayout.bytes);
     raw.writeUInt32LE(options.kernelRingBytes, optionsLayout.criticalRingBytes);
     const flags =

@@ -27,6 +27,8 @@ import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
 
+/** What a slow output gets before alerts go on to where there is room. */
+const outputPauseMs = 100;
 /** After `agent ready`, so that tidying up does not make the first event wait. */
 const tidyDelayMs = 500;
 
@@ -81,6 +83,9 @@ class Agent {
   #reloadAgain = false;
   #isReady = false;
   #faultsTold = 0;
+  /** An output had no room for the last alerts. */
+  #wantsPause = false;
+  #drained: Promise<void> | undefined;
   #readyTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
   #tidyTimer: Timer | undefined;
@@ -146,6 +151,7 @@ class Agent {
         ready: () => this.#onReady(),
         report: (report) => this.#onReport(report),
         alert: (message) => this.#onAlert(message),
+        settled: () => this.#settled(),
         alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
         usersWanted: (mountNs, pids) => this.#detect.users(mountNs, readPasswdOf(mountNs, pids)),
         failed: ({ reason, message }) => {
@@ -158,6 +164,7 @@ class Agent {
           this.#faultsTold = 0;
           this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
           if (isFinal) this.#end("fault");
+          else this.#expectReady();
         },
       },
     );
@@ -168,10 +175,7 @@ class Agent {
     try {
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
-      this.#readyTimer = setTimeout(() => {
-        this.#log.error("the sensor did not start in time", { seconds: startTimeoutMs / 1000 });
-        this.#end("unavailable");
-      }, startTimeoutMs);
+      this.#expectReady();
       this.#putRules(await loadSigmaRules(this.#config.sigma));
       return await this.#ended;
     } finally {
@@ -181,6 +185,15 @@ class Agent {
       signals();
       await this.#teardown();
     }
+  }
+
+  /** Nothing waits without a limit: a sensor that hangs while it starts, now or after a death, ends the agent. */
+  #expectReady(): void {
+    clearTimeout(this.#readyTimer);
+    this.#readyTimer = setTimeout(() => {
+      this.#log.error("the sensor did not start in time", { seconds: startTimeoutMs / 1000 });
+      this.#end("unavailable");
+    }, startTimeoutMs);
   }
 
   async #teardown(): Promise<void> {
@@ -245,6 +258,11 @@ class Agent {
         "failure",
       );
     }
+    if (!attached.has("process_exec")) {
+      // Every rule of this version needs it: an agent that cannot see a start must not say that it is ready.
+      this.#log.error("the sensor cannot run here: it would see no process start");
+      this.#end("unavailable");
+    }
     this.#log.info("sensor opened", { programs: [...attached].join(" ") });
   }
 
@@ -285,7 +303,18 @@ class Agent {
     }
     const { engine, matches, event, process: context, createdMs } = message;
     const input: AlertInput = { hit: { engine, rule, matches }, event, process: context, createdMs };
-    this.#sink.write(this.#encoder.alert(input));
+    if (!this.#sink.write(this.#encoder.alert(input))) this.#wantsPause = true;
+  }
+
+  /** After a batch of alerts. A slow output gets a moment; a stuck one does not hold up the others: it drops, and counts. */
+  async #settled(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.#wantsPause) return;
+    this.#wantsPause = false;
+    this.#drained ??= this.#sink.drain().finally(() => {
+      this.#drained = undefined;
+    });
+    await Promise.race([this.#drained, Bun.sleep(outputPauseMs)]);
   }
 
   #state(

@@ -15,6 +15,11 @@ export interface DetectEvents {
   ready(): void;
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
+  /**
+   * Awaited after a batch of alerts: resolves after a turn of the event loop at least, so that writes complete and messages and signals
+   * are heard during a flood, and later when the outputs want a pause.
+   */
+  settled(): Promise<void>;
   usersWanted(mountNs: number, pids: readonly number[]): void;
   /** An alert that could not be made into a document: it is lost. */
   alertFailed(error: unknown): void;
@@ -24,6 +29,8 @@ export interface DetectEvents {
   died(reason: string, isFinal: boolean): void;
 }
 
+/** Alerts made into documents before the event loop has a turn: some milliseconds of work. */
+const alertBatchMax = 64;
 /** How long a reader of the alert ring sleeps at most. */
 const ringSleepMs = 1000;
 
@@ -118,6 +125,8 @@ export class DetectClient {
         this.#events.opened(message.probes);
         break;
       case "failed":
+        // If it was opened at all: the worker will not touch it any more.
+        this.#closeSensor();
         this.#events.failed(message);
         break;
       case "rules-live":
@@ -151,11 +160,12 @@ export class DetectClient {
   async #pump(ring: RingReader): Promise<void> {
     while (this.#ring === ring) {
       await ring.wait(ringSleepMs);
-      this.#drain(ring);
+      this.#drain(ring, alertBatchMax);
+      await this.#events.settled();
     }
   }
 
-  #drain(ring: RingReader): void {
+  #drain(ring: RingReader, max?: number): void {
     ring.drain((at) => {
       try {
         const { payload } = readMessage(ring.bytes, at);
@@ -164,7 +174,7 @@ export class DetectClient {
         // One alert that cannot be told must not silence the others.
         this.#events.alertFailed(error);
       }
-    });
+    }, max);
   }
 
   #onDeath(worker: Worker, reason: string): void {

@@ -14,6 +14,8 @@ function losses(report: DetectReport): Record<string, number> {
   }
   if (report.normalized.malformed > 0) found["normalize.malformed"] = report.normalized.malformed;
   if (report.alertsDropped > 0) found["alerts.dropped"] = report.alertsDropped;
+  // Not events, but what later events say about their parents.
+  if (report.processes.evictedLive > 0) found["processes.evicted"] = report.processes.evictedLive;
   return found;
 }
 
@@ -36,7 +38,7 @@ export class LossWatch {
     const values = losses(report);
     const total = Object.values(values).reduce((sum, count) => sum + count, 0);
     if (total <= this.#told || (!isLast && nowMs - this.#toldMs < lossReportMs)) return;
-    this.#tell("events_dropped", `${total - this.#told} events were lost`, {
+    this.#tell("events_dropped", `${total - this.#told} events or processes were lost`, {
       new: total - this.#told,
       total,
       ...values,
