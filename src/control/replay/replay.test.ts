@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+import { ChunkWriter, event, evtxFile, fileHeader, namedData, string } from "../../../test/fixtures/evtx-writer.ts";
 import type { AlertInput } from "../../alert/mod.ts";
 import { FieldTable } from "../../event/mod.ts";
 import type { RecordedEvent } from "../../normalize/mod.ts";
@@ -295,6 +296,83 @@ describe("inputs", () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe("event logs", () => {
+  const created = (second: number): number => Date.UTC(2020, 0, 1, 0, 0, second);
+  const write = (to: ChunkWriter, id: number, second: number, command: string, n: string): ChunkWriter =>
+    to.record(id, () =>
+      event(to, id, "t", namedData("CommandLine", "n"), [string(command), string(n)], created(second)),
+    );
+
+  test("are one stream with other recordings, and say the number of the record", async () => {
+    const log = evtxFile(
+      write(write(new ChunkWriter(), 71, 4, "bad", "e4"), 72, 2, "x", "e2").seal(),
+      write(new ChunkWriter(), 73, 6, "x", "e6").seal(),
+    );
+    const path = file("log.evtx", log);
+    const { seen, alerts, summary } = await run([
+      path,
+      file("log.ndjson", [at(3, { n: "j3" }), at(5, { n: "j5" })].join("\n")),
+    ]);
+    expect(names(seen)).toEqual(["e2", "j3", "e4", "j5", "e6"]);
+    expect(summary).toMatchObject({ files: 2, events: 5, malformed: 0, alerts: 1 });
+    expect(alerts[0]?.replay).toEqual({
+      path,
+      sequence: 0,
+      recordId: "71",
+      digest: new Bun.CryptoHasher("sha256").update(log).digest("hex"),
+    });
+    expect(alerts[0]?.host).toMatchObject({ name: "host", os: { type: "windows" } });
+  });
+
+  test("are known by what they hold: gzipped, from standard input, by folder, or as they are told", async () => {
+    const log = evtxFile(write(new ChunkWriter(), 1, 1, "x", "e1").seal());
+    expect(names((await run([file("misnamed.json", log)])).seen)).toEqual(["e1"]);
+    expect(names((await run([file("log.evtx.gz", gzipSync(log))])).seen)).toEqual(["e1"]);
+    expect(names((await run([file("chunk", log.subarray(4096))])).seen)).toEqual(["e1"]);
+    expect(names((await run(["-"], { stdin: Readable.from([log]), input: "evtx" })).seen)).toEqual(["e1"]);
+    file("logs/a.evtx", log);
+    file("logs/b.evtx.gz", gzipSync(log));
+    expect((await run([join(folder, "logs")])).summary).toMatchObject({ files: 2, events: 2 });
+    // A file header that looks like a byte order mark is still no text when EVTX is asked for.
+    const marked = Buffer.from(log);
+    marked.set([0xff, 0xfe], 0);
+    expect(names((await run([file("marked.evtx", marked)], { input: "evtx" })).seen)).toEqual(["e1"]);
+  });
+
+  test("lose only what is damaged, and the log says where", async () => {
+    const chunk = new ChunkWriter();
+    for (let id = 1; id <= 9; id++) write(chunk, id, id, "x", `e${id}`);
+    const log = evtxFile(chunk.seal());
+    const fourth = log.indexOf(Buffer.from([0x2a, 0x2a, 0, 0]), log.indexOf(Buffer.from("e3", "utf16le")));
+    log.fill(0xee, fourth, fourth + 40);
+    const result = await run([file("damaged.evtx", log)]);
+    expect(names(result.seen)).toEqual(["e1", "e2", "e3", "e5", "e6", "e7", "e8", "e9"]);
+    expect(result.summary).toMatchObject({ events: 8, malformed: 1 });
+    expect(result.exitCode).toBe(0);
+    expect(result.log.join("")).toContain("checksum");
+    expect(result.log.find((line) => line.includes("malformed record skipped"))).toContain(`"offset":${fourth}`);
+  });
+
+  test("that are none although they were promised are errors of usage, also when they end early", async () => {
+    for (const content of ["", "{}", gzipSync(Buffer.alloc(100_000, 1))])
+      expect((await run([file("none.evtx", content)], { input: "evtx" })).exitCode).toBe(64);
+    const cut = gzipSync(Buffer.alloc(100_000, 1)).subarray(0, 60);
+    expect((await run([file("cut.evtx", cut)], { input: "evtx" })).exitCode).toBe(2);
+    expect((await run([file("header.evtx", fileHeader(0))])).summary).toMatchObject({ events: 0, malformed: 0 });
+  });
+
+  test("are the same events when they had to wait on disk", async () => {
+    const chunk = new ChunkWriter();
+    for (let id = 1; id <= 30; id++) write(chunk, id, (id * 7) % 30, id % 3 === 0 ? "bad" : "x", `e${id}`);
+    const path = file("disk.evtx", evtxFile(chunk.seal()));
+    const inMemory = await run([path]);
+    const onDisk = await run([path], { sortMemory: { maxBytes: 1 << 30, maxRecords: 4 } });
+    expect(inMemory.alerts).toHaveLength(10);
+    expect(onDisk.alerts).toEqual(inMemory.alerts);
+    expect(names(onDisk.seen)).toEqual(names(inMemory.seen));
   });
 });
 

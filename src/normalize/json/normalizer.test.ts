@@ -169,6 +169,59 @@ describe("evtx_dump's JSON", () => {
   });
 });
 
+describe("an event log's record", () => {
+  const cleared = {
+    Provider: { "#attributes": { Name: "Microsoft-Windows-Eventlog" } },
+    EventID: 104,
+    Level: 4,
+    TimeCreated: { "#attributes": { SystemTime: "2020-01-02T03:04:05.000678Z" } },
+    EventRecordID: 9,
+    Channel: "System",
+    Computer: "pc",
+  };
+  const asEvtx = () => ({
+    fields: {
+      Channel: "Windows PowerShell",
+      Computer: "pc",
+      EventRecordID: 9,
+      Level: 4,
+      EventID: 104,
+      Provider_Name: "Microsoft-Windows-Eventlog",
+      BackupPath: null,
+    },
+    channel: "System",
+    provider: "Microsoft-Windows-Eventlog",
+    computer: "pc",
+    eventId: 104,
+    recordId: "9",
+    timeMs: Date.UTC(2020, 0, 2, 3, 4, 5) + 0.678,
+    sizeBytes: 100,
+  });
+
+  test("belongs to the channel that has it, not to the one that its data names, from JSON and from EVTX", () => {
+    const fromJson = normalizer.normalize({
+      Event: { System: cleared, UserData: { LogFileCleared: { Channel: "Windows PowerShell", BackupPath: null } } },
+    });
+    const fromEvtx = normalizer.normalizeEvtx(asEvtx());
+    expect(fromJson?.fields).toEqual(fromEvtx.fields);
+    for (const event of [fromJson, fromEvtx]) {
+      expect(event?.fields.Channel).toBe("Windows PowerShell");
+      expect(sourceRow(event?.source ?? 0).name).toStartWith("windows/system");
+      expect(event?.timeMs).toBe(Date.UTC(2020, 0, 2, 3, 4, 5) + 0.678);
+      expect(event?.origin).toMatchObject({ host: "pc", recordId: "9", code: "104", product: "windows" });
+    }
+  });
+
+  test("is the same event after it was packed", () => {
+    const event = normalizer.normalizeEvtx(asEvtx());
+    const again = normalizer.unpack(normalizer.pack(event), event.timeMs);
+    expect(again).toEqual(event);
+    const before1970 = normalizer.normalizeEvtx({ ...asEvtx(), timeMs: -1 });
+    expect(before1970.undated).toBe(true);
+    expect(normalizer.unpack(normalizer.pack(before1970), 5)).toMatchObject({ undated: true, timeMs: 5 });
+  });
+});
+
 describe("winlogbeat's documents", () => {
   const document = {
     "@timestamp": "2021-05-01T10:00:00.000Z",
