@@ -319,7 +319,7 @@ export class ProcessCache {
   #makeRoom(fresh: ProcessEntry): void {
     const { entriesMax, bytesMax } = this.#options;
     while ((this.#byPid.size > entriesMax || this.stats.bytes > bytesMax) && this.#byPid.size > 1) {
-      const oldestExited = this.#oldestExited();
+      const oldestExited = this.#oldestExited(fresh);
       if (oldestExited !== undefined) {
         this.#forget(oldestExited, "evictedExited");
         continue;
@@ -344,12 +344,13 @@ export class ProcessCache {
     return false;
   }
 
-  #oldestExited(): ProcessEntry | undefined {
+  /** Takes the entry that exited first off the ring, but not `spared`. */
+  #oldestExited(spared: ProcessEntry): ProcessEntry | undefined {
     if (this.#exitedCount === 0) return undefined;
     for (let i = 0; i < this.#exited.length; i++) {
       const at = (this.#exitedAt + i) % this.#exited.length;
       const entry = this.#exited[at];
-      if (entry === undefined) continue;
+      if (entry === undefined || entry === spared) continue;
       this.#exited[at] = undefined;
       this.#exitedCount--;
       if (this.#byPid.get(entry.pid) === entry) return entry;
