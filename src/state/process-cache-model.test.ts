@@ -76,8 +76,10 @@ test("with room for all, the table says what a naive one says", () => {
         } else if (one.op === "exit") {
           const known = model.all.get(one.pid);
           const isKnown = known?.start === one.start;
+          // An end is told once, even if the kernel tells it twice.
+          const isFirst = isKnown && !known.end;
           if (isKnown) known.end = true;
-          expect(cache.exit(one.pid, one.start, 99, 0) !== undefined).toBe(isKnown);
+          expect(cache.exit(one.pid, one.start, 99, 0) !== undefined).toBe(isFirst);
         }
         expect(cache.stats.size).toBe(model.all.size);
         for (const [id, { start: begun, image, end, ppid, pstart }] of model.all) {
