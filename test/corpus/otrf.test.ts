@@ -137,8 +137,8 @@ describeWhere("OTRF's recordings", [needsData("sigma"), needsData("otrf")], () =
   }, 60_000);
 
   test("are refused when they are of a kind that is not read yet", async () => {
-    const path = join(folder, "x.evtx");
-    writeFileSync(path, "ElfFile\0\0\0\0");
+    const path = join(folder, "x.zip");
+    writeFileSync(path, "PK\x03\x04\0\0\0\0");
     const { code, err } = await agent(["replay", ...rules, path]);
     expect(code).toBe(64);
     expect(err).toContain("EVTX");

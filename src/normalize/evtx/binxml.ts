@@ -9,7 +9,7 @@ import type { Chunk } from "./chunk-bytes.ts";
 import { chunkTemplateBytesMax, depthMax } from "./limits.ts";
 import { compile, fieldName, type Plan, type Role, role, type Source, type Step, system, systemCount } from "./plan.ts";
 import { Damage, type EvtxRecord, type EvtxValue } from "./record.ts";
-import { TreeReader } from "./tree.ts";
+import { type Element, TreeReader } from "./tree.ts";
 import { binXmlType, decodeValue, fileTimeMicros, nullType, textOf } from "./values.ts";
 
 const definitionHeaderBytes = 24;
@@ -39,6 +39,8 @@ export class BodyReader {
   #timeMicros = Number.NaN;
   #fields: Fields = {};
   #unnamed: EvtxValue[] = [];
+  /** How often a name came again in the record. */
+  readonly #repeated = new Map<string, number>();
   #templateBytesLeft = chunkTemplateBytesMax;
   #isEvent = false;
 
@@ -63,7 +65,8 @@ export class BodyReader {
     this.#isEvent = false;
     this.#fields = emptyFields();
     this.#unnamed = [];
-    this.#fragment(at, end, role.root, true, 0);
+    if (this.#repeated.size > 0) this.#repeated.clear();
+    this.#fragment(at, end, role.root, 0);
     if (!this.#isEvent) throw new Damage("the record holds no event");
     const { length } = this.#unnamed;
     if (length > 0) this.#fields.Data = length === 1 ? this.#unnamed[0] : this.#unnamed;
@@ -107,7 +110,7 @@ export class BodyReader {
   }
 
   /** Reads a fragment that stands in `where`: instances and elements up to its end. */
-  #fragment(from: number, end: number, where: Role, hasDependencies: boolean, depth: number): void {
+  #fragment(from: number, end: number, where: Role, depth: number): void {
     if (depth > depthMax) throw new Damage("fragments are nested too deep");
     const chunk = this.#chunk;
     let at = from;
@@ -118,19 +121,30 @@ export class BodyReader {
       else if (token === 0x0c) at = this.#instance(at, end, where, depth);
       else if (token === 0) return;
       else {
-        const tree = this.#tree(at, end, hasDependencies);
+        const tree = this.#tree(at, end, false);
         tree.skipProlog();
-        if (tree.at === at) {
-          const element = tree.element(0);
-          const plan = compile(element, where);
-          // Without an instance there are no values: what depends on one is absent.
-          const frame = this.#frame(depth);
-          frame.count = 0;
-          this.#run(plan, frame, where, depth);
-        }
-        at = tree.at;
+        at = tree.at === at ? this.#bareElement(at, end, where, depth) : tree.at;
       }
     }
+  }
+
+  /** Reads an element that stands in no template, as in forwarded events; the place behind it. */
+  #bareElement(at: number, end: number, where: Role, depth: number): number {
+    let tree = this.#tree(at, end, false);
+    let element: Element;
+    try {
+      element = tree.element(0);
+    } catch (error) {
+      if (!(error instanceof Damage)) throw error;
+      // Only templates have dependencies, but not every writer knows that.
+      tree = this.#tree(at, end, true);
+      element = tree.element(0);
+    }
+    // Without an instance there are no values: what depends on one is absent.
+    const frame = this.#frame(depth);
+    frame.count = 0;
+    this.#run(compile(element, where), frame, where, depth);
+    return tree.at;
   }
 
   #tree(at: number, end: number, hasDependencies: boolean): TreeReader {
@@ -255,7 +269,7 @@ export class BodyReader {
         if (this.#fragments(source, frame, depth)) return;
         const value = this.#source(source, frame);
         if (isList(value)) for (const item of value) this.#unnamed.push(item);
-        else this.#unnamed.push(value);
+        else this.#unnamed.push(value ?? "");
         return;
       }
       case "named":
@@ -272,7 +286,7 @@ export class BodyReader {
   /** A step whose element does not exist in this record. */
   #omit(step: Step): void {
     if (step.do === "field") this.#setField(step, null);
-    else if (step.do === "data") this.#unnamed.push(null);
+    else if (step.do === "data") this.#unnamed.push("");
     else if (step.do === "system" && step.index !== system.time) this.#setSystem(step.index, null);
   }
 
@@ -306,12 +320,30 @@ export class BodyReader {
   /** Reads value number `index`, a fragment. */
   #value(index: number, frame: Frame, where: Role, depth: number): void {
     const at = frame.at[index] ?? 0;
-    this.#fragment(at, at + (frame.size[index] ?? 0), where, false, depth + 1);
+    this.#fragment(at, at + (frame.size[index] ?? 0), where, depth + 1);
   }
 
   #set(name: string, value: EvtxValue): void {
-    if (name !== "__proto__") this.#fields[name] = value;
-    else Object.defineProperty(this.#fields, name, { value, enumerable: true, configurable: true, writable: true });
+    const fields = this.#fields;
+    if (fields[name] === undefined && name !== "__proto__") fields[name] = value;
+    else this.#define(fields, Object.hasOwn(fields, name) ? this.#freeName(fields, name) : name, value);
+  }
+
+  /** For names that an object has anyway, or that the event has already. */
+  #define(fields: Fields, name: string, value: EvtxValue): void {
+    Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+
+  /** A name that is there already is numbered, as converters to JSON do: nothing that was logged is hidden by its like. */
+  #freeName(fields: Fields, name: string): string {
+    if (fields[name] === undefined) return name;
+    for (let count = (this.#repeated.get(name) ?? 0) + 1; ; count++) {
+      this.#chunk.spend();
+      const free = `${name}_${count}`;
+      if (Object.hasOwn(fields, free)) continue;
+      this.#repeated.set(name, count);
+      return free;
+    }
   }
 
   #source(source: Source, frame: Frame): EvtxValue {
@@ -338,8 +370,11 @@ export class BodyReader {
       return;
     }
     // A record without a template has its time as text.
-    const ms = Date.parse(textOf(this.#source(source, frame)));
-    if (!Number.isNaN(ms)) this.#timeMicros = ms * 1000;
+    const text = textOf(this.#source(source, frame));
+    const ms = Date.parse(text);
+    // What stands behind the milliseconds, which is all that a date keeps.
+    const micros = /\.\d{3}(\d{1,3})/.exec(text)?.[1] ?? "";
+    if (!Number.isNaN(ms)) this.#timeMicros = ms * 1000 + Number(micros.padEnd(3, "0"));
   }
 }
 

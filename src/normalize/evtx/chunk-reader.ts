@@ -3,7 +3,8 @@
 //   0    "ElfChnk\0"                           44   offset of the last record u32
 //   8    first and last number of records      48   offset of the free space u32
 //   24   first and last record id, u64 each    52   CRC-32 of the records u32
-//   40   header size u32                       124  CRC-32 of 0..119 and 128..511 u32
+//   40   header size u32                       120  flags u32: 4 no checksums
+//                                              124  CRC-32 of 0..119 and 128..511 u32
 //   record: 2a 2a 00 00, size u32, id u64, FILETIME, fragment, size again
 
 import { crc32 } from "node:zlib";
@@ -15,6 +16,9 @@ import { fileTimeMicros } from "./values.ts";
 
 export const chunkMagic: Buffer = Buffer.from("ElfChnk\0", "latin1");
 const recordMagic: Buffer = Buffer.from([0x2a, 0x2a, 0, 0]);
+
+/** In the flags of a chunk and of a file: its writer made no checksums. */
+export const noChecksumsFlag = 4;
 
 export interface ChunkHandlers {
   readonly onRecord: (record: EvtxRecord) => void;
@@ -29,6 +33,7 @@ export class ChunkReader {
   /** Where the chunk begins in the file. */
   #offset = 0;
   #isDamaged = false;
+  #hasNoChecksums = false;
   /** Id of the last record read, in any chunk; -1 before the first. */
   #lastId = -1;
 
@@ -37,6 +42,11 @@ export class ChunkReader {
     this.#bodies = new BodyReader(chunk);
     this.#stats = stats;
     this.#handlers = handlers;
+  }
+
+  /** The file says that its writer made no checksums. */
+  expectNoChecksums(): void {
+    this.#hasNoChecksums = true;
   }
 
   /** Whether the block looks like a chunk: by its own signature, or, when that is damaged, by its first record's. */
@@ -60,12 +70,12 @@ export class ChunkReader {
    */
   ownBytes(): number {
     const { bytes, size, filled } = this.#chunk;
-    // What a sound chunk holds is its own, whatever it looks like.
-    const isSound = this.#isSigned() && size >= chunkHeaderBytes && this.#headerFits() && this.#recordsFit();
+    // What a sound chunk holds is its own, whatever it looks like. Only checksums show that it is sound.
+    const isSound = this.#isSigned() && size >= chunkHeaderBytes && this.#isHeaderProven(0) && this.#areRecordsProven();
     const from = isSound ? Math.max(chunkHeaderBytes, this.#usedBytes()) : 1;
     let unproven = size;
     for (let at = bytes.indexOf(chunkMagic, from); at !== -1 && at < size; at = bytes.indexOf(chunkMagic, at + 1)) {
-      if (at + chunkHeaderBytes > filled || this.#headerFits(at)) return at;
+      if (at + chunkHeaderBytes > filled || this.#isHeaderProven(at)) return at;
       unproven = Math.min(unproven, at);
     }
     return isSound ? size : unproven;
@@ -84,10 +94,17 @@ export class ChunkReader {
     else if (!isTrusted) this.#mismatch("the checksum of a chunk's header does not fit");
     if (size < chunkBytes) this.#damage(size, "the file ends inside of a chunk, or the chunk was cut short", 0);
     else if (isTrusted && !this.#recordsFit()) this.#mismatch("the checksum of the records does not fit");
-    const used = isTrusted ? this.#usedBytes() : chunkBytes;
+    // A header with another fault can still say where the records end: if they do end there, that is not a loss.
+    const hint = isSigned && size >= chunkHeaderBytes ? this.#usedBytes() : chunkBytes;
+    const used = isTrusted ? hint : chunkBytes;
     // A chunk that was just begun counts nothing yet.
     const isCounted = isTrusted && used > chunkHeaderBytes;
-    this.#records(Math.min(used, size), size, isCounted ? this.#id(24) : -1, isCounted ? this.#id(32) : -1);
+    this.#records(
+      Math.min(used, size),
+      Math.min(hint, size),
+      isCounted ? this.#id(24) : -1,
+      isCounted ? this.#id(32) : -1,
+    );
     if (this.#isDamaged) this.#stats.damagedChunks++;
   }
 
@@ -97,13 +114,26 @@ export class ChunkReader {
     return size >= length && bytes.compare(chunkMagic, 0, length, 0, length) === 0;
   }
 
-  #headerFits(at = 0): boolean {
+  /** Whether the checksums fit, or there are none. */
+  #headerFits(): boolean {
+    return this.#hasNone() || this.#isHeaderProven(0);
+  }
+
+  #recordsFit(): boolean {
+    return this.#hasNone() || this.#areRecordsProven();
+  }
+
+  #hasNone(): boolean {
+    return this.#hasNoChecksums || (this.#chunk.view.getUint32(120, true) & noChecksumsFlag) !== 0;
+  }
+
+  #isHeaderProven(at: number): boolean {
     const { bytes, view } = this.#chunk;
     const first = crc32(bytes.subarray(at, at + 120));
     return crc32(bytes.subarray(at + 128, at + chunkHeaderBytes), first) === view.getUint32(at + 124, true);
   }
 
-  #recordsFit(): boolean {
+  #areRecordsProven(): boolean {
     const { bytes, view } = this.#chunk;
     return crc32(bytes.subarray(chunkHeaderBytes, this.#usedBytes())) === view.getUint32(52, true);
   }
@@ -120,11 +150,11 @@ export class ChunkReader {
   }
 
   /**
-   * Walks the records up to `used`, and on as long as they follow without a gap: the log may not have been closed. The header says that
-   * they are numbered from `firstId` to `finalId`, or nothing (-1).
+   * Walks the records up to `used`, or `hint` if a record ends there, and on as long as they follow without a gap: the log may not have been
+   * closed. The header says that they are numbered from `firstId` to `finalId`, or nothing (-1).
    */
-  #records(used: number, size: number, firstId: number, finalId: number): void {
-    const { bytes, view } = this.#chunk;
+  #records(used: number, hint: number, firstId: number, finalId: number): void {
+    const { bytes, view, size } = this.#chunk;
     let at = chunkHeaderBytes;
     let lastId = -1;
     /** A piece that could not be read, whose loss is known once the next record tells its number. */
@@ -133,7 +163,7 @@ export class ChunkReader {
     for (;;) {
       const recordSize = at + recordMinBytes <= size ? this.#recordSize(at) : 0;
       if (recordSize === 0) {
-        if (at >= used) break;
+        if (at >= used || (at === hint && gapAt === -1)) break;
         if (isZero(bytes, at, used)) break;
         if (gapAt === -1) {
           gapAt = at;

@@ -28,9 +28,6 @@ export const recordCharsMax: number = 8 * chunkBytes;
 /** Bytes of template definitions compiled for one chunk. They do not overlap in a chunk that Windows wrote. */
 export const chunkTemplateBytesMax: number = 4 * chunkBytes;
 
-/** Compiled templates kept from earlier chunks: an event log has some dozens. */
-export const plansMax = 512;
-
 /** Characters of the name of an element or an attribute. */
 export const nameMaxChars = 1024;
 

@@ -242,6 +242,12 @@ describe("event data", () => {
     expect(fieldsOf(named, [string("x"), string("Other Name")])).toEqual({ ThreatName: "x", OtherName: "x" });
   });
 
+  test("whose name comes again is numbered, so that nothing is hidden", () => {
+    const data = namedData("A", "A", "A_1", "A", "constructor");
+    const values = ["a", "b", "c", "d", "e"].map(string);
+    expect(fieldsOf(data, values)).toEqual({ A: "a", A_1: "b", A_1_1: "c", A_2: "d", constructor: "e" } as never);
+  });
+
   test("is null where its value is null or its element does not exist, and empty where it is empty", () => {
     const data: Body = (to) =>
       to.element("EventData", () =>
@@ -329,8 +335,9 @@ test("UserData gives its leaves, at any depth, and none that have only attribute
   });
 });
 
-test("a record without a template is read like any other", () => {
+test.each([false, true])("a record without a template is read like any other (dependencies: %p)", (everywhere) => {
   const chunk = new ChunkWriter();
+  chunk.everywhereDependencies = everywhere;
   chunk.record(3, () =>
     chunk.element("Event", () =>
       chunk
@@ -360,7 +367,7 @@ test("a record without a template is read like any other", () => {
     recordId: "12",
     fields: { User: "bob", EventID: "4624" },
   });
-  expect(Math.floor(records[0]?.timeMs ?? 0)).toBe(Date.UTC(2020, 2, 4, 5, 6, 7, 123));
+  expect(records[0]?.timeMs).toBe(Date.UTC(2020, 2, 4, 5, 6, 7, 123) + 0.456);
 });
 
 describe("a file", () => {
@@ -452,6 +459,28 @@ describe("damage", () => {
     const result = read(file);
     expect(ids(result)).toEqual([...range(1, 4), ...range(10, 22)]);
     expect(result.stats.lost).toBe(5);
+  });
+
+  test("is not seen in checksums where the writer says that it made none", () => {
+    for (const [at, spoilsHeader] of [
+      [120, true],
+      [4096 + 120, false],
+    ] as const) {
+      const file = evtxFile(chunk());
+      file.writeUInt32LE(4, at);
+      file.writeUInt32LE(0, 4096 + 52);
+      file.writeUInt32LE(0, 4096 + 124);
+      if (spoilsHeader) file.writeUInt32LE(0, 124);
+      expect(read(file)).toMatchObject({ damage: [], stats: { records: 20, checksumMismatches: 0 } });
+    }
+  });
+
+  test("of a chunk's header costs nothing when the records end where it says", () => {
+    const file = evtxFile(chunk());
+    const end = 4096 + file.readUInt32LE(4096 + 48);
+    file.fill(0x77, end, end + 1000);
+    file.writeUInt32LE(1, 4096 + 124);
+    expect(read(file)).toMatchObject({ stats: { records: 20, lost: 0, checksumMismatches: 1 } });
   });
 
   test("that only a checksum shows costs nothing and is told", () => {

@@ -1,13 +1,13 @@
 // An event log file (.evtx) as a stream of bytes: cuts it into chunks, finds chunks again behind what is none, and reads to the end
 // whatever the header counts.
 //
-//   0   "ElfFile\0"                    36  version u16 u16     120  flags u32: 1 not closed, 2 full
+//   0   "ElfFile\0"                    36  version u16 u16     120  flags u32: 1 not closed, 2 full, 4 no checksums
 //   8   first and last chunk u64 u64   40  offset of chunks u16  124  CRC-32 of 0..119 u32
 //   24  next record id u64             42  number of chunks u16
 
 import { crc32 } from "node:zlib";
 import { Chunk } from "./chunk-bytes.ts";
-import { type ChunkHandlers, ChunkReader, chunkMagic } from "./chunk-reader.ts";
+import { type ChunkHandlers, ChunkReader, chunkMagic, noChecksumsFlag } from "./chunk-reader.ts";
 import { fileHeaderBytes } from "./limits.ts";
 import { EvtxError, type EvtxStats } from "./record.ts";
 
@@ -85,8 +85,11 @@ export class EvtxReader {
     let chunksAt = fileHeaderBytes;
     if (filled < 128) this.#damage(0, "the file ends inside of its header");
     else {
-      this.stats.isDirty = (view.getUint32(120, true) & 1) !== 0;
-      if (crc32(bytes.subarray(0, 120)) !== view.getUint32(124, true)) {
+      const flags = view.getUint32(120, true);
+      this.stats.isDirty = (flags & 1) !== 0;
+      const hasNoChecksums = (flags & noChecksumsFlag) !== 0;
+      if (hasNoChecksums) this.#reader.expectNoChecksums();
+      if (!hasNoChecksums && crc32(bytes.subarray(0, 120)) !== view.getUint32(124, true)) {
         this.stats.checksumMismatches++;
         this.#damage(0, "the checksum of the file header does not fit");
       } else chunksAt = Math.max(128, view.getUint16(40, true));

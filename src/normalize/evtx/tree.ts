@@ -37,7 +37,7 @@ const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 export class TreeReader {
   readonly #chunk: Chunk;
   readonly #end: number;
-  /** Elements carry the number of the substitution that they depend on: not where a fragment is itself a value. */
+  /** Elements of templates carry the number of the substitution that they depend on; others do not. */
   readonly #hasDependencies: boolean;
   readonly #skipInstance: (at: number, end: number) => number;
   #at: number;
