@@ -93,6 +93,7 @@ class Agent {
   #end!: (code: AgentEnd) => void;
   readonly #ended: Promise<AgentEnd>;
   readonly #startedMs = performance.now();
+  #beatMs = this.#startedMs;
 
   constructor(options: AgentOptions, log: RootLog) {
     this.#options = options;
@@ -290,6 +291,27 @@ class Agent {
       this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
     this.#faultsTold = report.faults;
     this.#loss.take(report, performance.now(), isLast);
+    this.#beat(report);
+  }
+
+  /** Told with the first report after its time: the account in it is as fresh as the report. */
+  #beat(report: DetectReport): void {
+    const { heartbeatMs } = this.#config.alerts;
+    const now = performance.now();
+    if (heartbeatMs === 0 || now - this.#beatMs < heartbeatMs) return;
+    this.#beatMs = now;
+    this.#state(
+      "heartbeat",
+      "Sigil watches this host",
+      {
+        version: buildInfo.version,
+        rules: this.#rules.get(this.#generation)?.length ?? 0,
+        seconds: Math.round((now - this.#startedMs) / 1000),
+        processes: report.processes.size,
+        ...this.#loss.account(report),
+      },
+      "success",
+    );
   }
 
   #onAlert(message: AlertMessage): void {

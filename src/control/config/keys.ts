@@ -157,6 +157,11 @@ export const sections = {
         "default",
         "data_stream.namespace of every alert.",
       ),
+      heartbeat: key(
+        duration(0, 86_400_000),
+        300_000,
+        "How often a state line says that the agent watches, with the account of its events, so that silence can be told from death. 0s: never.",
+      ),
       queue_size: key(
         size(64 * KiB, 1024 * MiB),
         16 * MiB,
