@@ -19,9 +19,18 @@ export interface Detection {
 /** Keys of `detection` that are no selections. */
 const reserved: ReadonlySet<string> = new Set(["condition", "timeframe"]);
 
-/** Throws {@link RuleError}; adds warnings to `problems`. `source` is the whole file. */
-export function readDetection(map: YamlMap, source: string, problems: Problems, placeholders: Placeholders): Detection {
-  const bodies = map.entries.filter((entry) => !reserved.has(entry.key));
+/**
+ * Throws {@link RuleError}; adds warnings to `problems`. `source` is the whole file; `notSelections` are the keys of `map` that
+ * mean something else.
+ */
+export function readDetection(
+  map: YamlMap,
+  source: string,
+  problems: Problems,
+  placeholders: Placeholders,
+  notSelections: ReadonlySet<string> = reserved,
+): Detection {
+  const bodies = map.entries.filter((entry) => !notSelections.has(entry.key));
   if (bodies.length === 0)
     throw new RuleError("no_selection", map.offset, "Cannot read detection: it has no selection");
   const used = new Map<string, number>();
@@ -58,7 +67,7 @@ export function readDetection(map: YamlMap, source: string, problems: Problems, 
 }
 
 /** Predicates in a condition, counted as often as they are mentioned. */
-function weight(node: Condition, selections: readonly Selection[]): number {
+export function weight(node: Condition, selections: readonly Selection[]): number {
   const weights = selections.map((selection) => leaves(selection.condition, () => 0));
   return leaves(node, (selection) => weights[selection]!);
 }
@@ -90,7 +99,7 @@ function conditionScalars(map: YamlMap): YamlScalar[] {
 }
 
 /** Where a scalar's text begins: behind its quote. Block scalars are reported at their indicator. */
-function textOffset(scalar: YamlScalar, source: string): number {
+export function textOffset(scalar: YamlScalar, source: string): number {
   const first = source[scalar.offset];
   return first === '"' || first === "'" ? scalar.offset + 1 : scalar.offset;
 }

@@ -1,8 +1,11 @@
 // The engine: rules sorted by the sources of events that they see, each source compiled as one partition when its first event
 // arrives (or earlier, by `warm`). A rule that can never fire here is told as inert, with the reason, never silently dead.
 
+import { exportWindows, type ImportResult, importWindows, type SavedState } from "./correlation-state.ts";
+import { type CorrelationLimits, type CorrelationStats, Correlator, type EmitCorrelation } from "./correlator.ts";
 import { buildExpression, Groups, type IsDead } from "./expression.ts";
-import type { Predicate, RuleIr } from "./ir.ts";
+import type { LinkedCorrelation, Predicate, RuleIr } from "./ir.ts";
+import { whyNever } from "./never.ts";
 import { Partition } from "./partition.ts";
 import type { LogSource, Route, SigmaEvent, SlotTable } from "./types.ts";
 import { allowsCode } from "./writer.ts";
@@ -15,6 +18,10 @@ export interface EngineOptions {
   fieldReason?(source: number, field: string): string | undefined;
   /** Generate code; default: where the process allows it. Without it the same rules run as closures. */
   readonly jit?: boolean;
+  /** Correlations over the rules, as `linkSigma` gave both. */
+  readonly correlations?: readonly LinkedCorrelation[];
+  /** Other limits of their memory than the usual ones. */
+  readonly correlationLimits?: CorrelationLimits;
 }
 
 /** A rule that loaded and can never fire here. */
@@ -42,11 +49,13 @@ export interface EngineStats {
 }
 
 export class Engine {
-  /** Rules that can fire here. */
+  /** Rules and correlations that can fire here. */
   readonly active: number;
   readonly inert: readonly InertRule[];
   readonly #options: EngineOptions;
   readonly #jit: boolean;
+  /** Absent when there are no correlations. */
+  readonly #correlator: Correlator | undefined;
   readonly #rulesBySource = new Map<number, RuleIr[]>();
   readonly #partitions: (Partition | null | undefined)[] = [];
 
@@ -55,12 +64,22 @@ export class Engine {
     this.#options = options;
     this.#jit = (options.jit ?? true) && allowsCode();
     const inert: InertRule[] = [];
-    for (const rule of rules) {
+    const dead = rules.map((rule) => {
       const reason = this.#place(rule);
       if (reason !== undefined) inert.push({ id: rule.id, title: rule.title, reason });
+      return reason !== undefined;
+    });
+    const correlations = options.correlations ?? [];
+    for (const [index, reason] of whyNever(correlations, dead).entries()) {
+      const { id, title } = correlations[index]!;
+      if (reason !== undefined) inert.push({ id, title, reason });
     }
     this.inert = inert;
-    this.active = rules.length - inert.length;
+    this.active = rules.length + correlations.length - inert.length;
+    this.#correlator =
+      correlations.length === 0
+        ? undefined
+        : new Correlator(rules, correlations, options.slots, options.correlationLimits);
   }
 
   /** Sources that have rules. */
@@ -69,14 +88,42 @@ export class Engine {
   }
 
   /**
-   * Calls `emit` for each rule that the event satisfies, in the order of loading. Throws only what `emit` throws. Costs one pass
-   * over each field that rules ask for, plus the rules that the literals found could make true. `emit` may call the engine again.
+   * Calls `emit` for each rule that the event satisfies, in the order of loading, and then `emitCorrelation` for each correlation that
+   * it completes; silent ones are not told. Throws only what these throw. Costs one pass over each field that rules ask for, plus the
+   * rules that the literals found could make true; correlations cost events that feed none nothing. Both may call the engine again.
    */
-  evaluate(source: number, event: SigmaEvent, emit: (rule: RuleIr) => void): void {
+  evaluate(source: number, event: SigmaEvent, emit: (rule: RuleIr) => void, emitCorrelation?: EmitCorrelation): void {
     const partition = this.#partitions[source];
     if (partition === null) return;
     const matched = (partition ?? this.#compile(source))?.evaluate(event);
-    if (matched !== undefined) for (const rule of matched) emit(rule);
+    if (matched === undefined) return;
+    for (const rule of matched) if (rule.silent !== true) emit(rule);
+    this.#correlator?.take(matched, event, emitCorrelation);
+  }
+
+  /**
+   * Takes over the windows of an engine that this one replaces, of all correlations that still fire by the same (whatever their title or
+   * level). The engine before must not evaluate any more. Returns how many correlations kept their windows.
+   */
+  adoptState(previous: Engine): number {
+    if (this.#correlator === undefined || previous.#correlator === undefined) return 0;
+    return this.#correlator.adopt(previous.#correlator);
+  }
+
+  /** All windows as JSON, to be kept over a restart. */
+  exportState(): SavedState {
+    return this.#correlator === undefined ? { version: 1, correlations: [] } : exportWindows(this.#correlator);
+  }
+
+  /** Takes back what {@link exportState} gave, into a new engine. Never throws: what does not fit is counted. */
+  importState(saved: unknown): ImportResult {
+    if (this.#correlator === undefined) return { groupCount: 0, unknownCount: 0, malformedCount: 0 };
+    return importWindows(this.#correlator, saved);
+  }
+
+  /** What correlations hold and did; `undefined` when there are none. Linear in groups. */
+  get correlationStats(): CorrelationStats | undefined {
+    return this.#correlator?.stats;
   }
 
   /** Compiles a source's rules now, or all sources', instead of at the first event. */

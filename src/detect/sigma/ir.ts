@@ -68,12 +68,13 @@ export interface Selection {
   readonly condition: Condition;
 }
 
-export interface RuleIr {
-  /** As written, or a UUID derived from the rule's content: the same rule always has the same id. */
+/** What a rule or a correlation tells people. */
+export interface RuleHeader {
+  /** As written, or a UUID derived from the document's content: the same document always has the same id. */
   readonly id: string;
   readonly title: string;
   readonly name: string;
-  /** `medium` when the rule does not say. */
+  /** `medium` when the document does not say. */
   readonly level: Level;
   readonly status: string;
   readonly description: string;
@@ -81,20 +82,109 @@ export interface RuleIr {
   readonly references: readonly string[];
   readonly tags: readonly string[];
   readonly falsepositives: readonly string[];
-  /** Fields that the author wants shown with a hit. */
-  readonly fields: readonly string[];
-  /** `modified`, or `date`, or empty; ISO 8601 where the rule has it. */
+  /** `modified`, or `date`, or empty; ISO 8601 where the document has it. */
   readonly version: string;
   readonly license: string;
-  readonly logsource: LogSource & { readonly definition?: string };
   /** As given to the parser. */
   readonly file: string;
   /** Line of the document's first key. */
   readonly line: number;
+}
+
+export interface RuleIr extends RuleHeader {
+  /** Fields that the author wants shown with a hit. */
+  readonly fields: readonly string[];
+  readonly logsource: LogSource & { readonly definition?: string };
   /** Conditions as written; several are alternatives. */
   readonly conditions: readonly string[];
   readonly predicates: readonly Predicate[];
   /** The selections that the condition uses. */
   readonly selections: readonly Selection[];
   readonly condition: Condition;
+  /** Set by linking: matches feed correlations and are told to nobody else. */
+  readonly silent?: true;
+}
+
+/** The name or id by which a filter or a correlation refers to a rule, and where it does. */
+export interface Reference {
+  readonly name: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A filter: a condition that is added to other rules by AND. */
+export interface FilterIr extends RuleHeader {
+  readonly logsource: LogSource;
+  /** All rules of the log source, or those referred to. */
+  readonly rules: "any" | readonly Reference[];
+  readonly conditions: readonly string[];
+  readonly predicates: readonly Predicate[];
+  readonly selections: readonly Selection[];
+  readonly condition: Condition;
+}
+
+export type CorrelationType =
+  | "event_count"
+  | "value_count"
+  | "temporal"
+  | "temporal_ordered"
+  | "value_sum"
+  | "value_avg"
+  | "value_percentile"
+  | "value_median";
+
+export type Comparison = "gt" | "gte" | "lt" | "lte" | "eq" | "neq";
+
+/** When a correlation holds. */
+export type CorrelationCondition =
+  /** Its value satisfies all of these. */
+  | { readonly kind: "compare"; readonly all: readonly { readonly relation: Comparison; readonly value: number }[] }
+  /** A tree over `rules`, whose leaves are `selection` (the index of a rule). Temporal types only. */
+  | { readonly kind: "boolean"; readonly tree: Condition }
+  /** Each of `rules` occurred. Temporal types only. */
+  | { readonly kind: "every" };
+
+/** A correlation as its document says it, references not yet resolved. */
+export interface CorrelationIr extends RuleHeader {
+  readonly type: CorrelationType;
+  readonly rules: readonly Reference[];
+  readonly groupBy: readonly string[];
+  readonly timespanMs: number;
+  readonly condition: CorrelationCondition;
+  /** For people: `gte 5`, `a and not b`. */
+  readonly conditionText: string;
+  /** `condition.field`: what the value types look at; several are one value together (value_count only). */
+  readonly valueFields: readonly string[];
+  /** 0 to 100; 50 for value_median. */
+  readonly percentile: number;
+  /** Other names of fields, by rule. */
+  readonly aliases: readonly {
+    readonly alias: string;
+    readonly fields: readonly { readonly rule: Reference; readonly field: string }[];
+  }[];
+  /** The rules that it refers to are told as well. */
+  readonly generate: boolean;
+  /** False: `level` is a default, and linking takes the highest of the rules referred to. */
+  readonly hasLevel: boolean;
+}
+
+/** One of the rules that feed a correlation, with the fields that its events are read by. */
+export interface Feed {
+  /** Index into the linked rules or correlations. A correlation stands before those it feeds. */
+  readonly rule?: number;
+  readonly correlation?: number;
+  /** As the correlation refers to it. */
+  readonly name: string;
+  readonly groupBy: readonly string[];
+  readonly valueFields: readonly string[];
+}
+
+/** A correlation that can run. */
+export interface LinkedCorrelation extends CorrelationIr {
+  /** In the order of `rules`. */
+  readonly feeds: readonly Feed[];
+  /** Of all that decides when it fires, its rules included, headers excluded: windows outlive a reload by this. */
+  readonly digest: string;
+  /** Feeds other correlations and is told to nobody else. */
+  readonly silent: boolean;
 }

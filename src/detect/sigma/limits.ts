@@ -60,3 +60,45 @@ export const matchValueLengthMax = 4_096;
 
 /** Compiled regular expressions kept for reuse between parse, interpretation and compilation. */
 export const regexCacheMax = 2_048;
+
+/** Rules that one filter or correlation may refer to. A temporal correlation costs this much memory a group, ordered ones its square. */
+export const referenceCountMax = 64;
+
+/** Fields in one `group-by` or `field`. */
+export const groupFieldCountMax = 16;
+
+/** Ten years: no process runs longer, and the sum of a time and a span stays an exact number. */
+export const timespanMaxMs = 10 * 31_556_952_000;
+
+/** Largest number that counting correlations compare with: a group keeps one entry more than this, 16 bytes each. */
+export const countThresholdMax = 100_000;
+
+/** Predicates that filters may add to all rules together: a filter for `any` rule is repeated in each. */
+export const filterWeightMax = 4_000_000;
+
+/** Alternatives that the boolean condition of a temporal_ordered correlation may come to. */
+export const orderedAlternativeMax = 256;
+
+/**
+ * What all windows of all correlations may hold, by estimate: the agent's whole budget is 100 MB. A group of a small count costs 600
+ * bytes, so this is about 50,000 of them; then the group that was quiet longest goes, and is counted.
+ */
+export const windowsSizeMaxBytes = 32 * 1024 * 1024;
+
+/** Groups of one correlation, whatever they cost: look-ups stay in the processor's cache of pages. */
+export const groupCountMax = 50_000;
+
+/** Numbers that one group of value_sum, value_avg, value_percentile or value_median keeps; beyond, the oldest go, counted. */
+export const sampleCountMax = 10_000;
+
+/** Events that one group of temporal_ordered keeps to put late ones into their place. In order, none are needed. */
+export const orderedEventCountMax = 512;
+
+/** Characters of a value that groups or is counted; of longer ones the beginning and a digest are kept. */
+export const groupValueLengthMax = 256;
+
+/** Events listed with a hit of a correlation: the newest. */
+export const summaryCountMax = 16;
+
+/** Late events in a row after which a group starts over: its newest time was wrong, or the clock was set back. */
+export const lateRunMax = 8;

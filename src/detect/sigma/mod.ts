@@ -1,8 +1,28 @@
 /** The door of the room `detect/sigma`: Sigma 2.1.0 rules to verdicts. Stands alone, usable as a library. */
+export type { ImportResult, SavedState } from "./correlation-state.ts";
+export type {
+  CorrelationLimits,
+  CorrelationMatch,
+  CorrelationStats,
+  EmitCorrelation,
+  EventSummary,
+} from "./correlator.ts";
 export { Engine, type EngineOptions, type EngineStats, type InertRule } from "./engine.ts";
 export { matchesOf, type RuleMatch } from "./explain.ts";
 export { interpret } from "./interpret.ts";
-export type { Condition, Piece, Predicate, RuleIr, Selection, Test } from "./ir.ts";
+export type {
+  Condition,
+  CorrelationIr,
+  FilterIr,
+  LinkedCorrelation,
+  Piece,
+  Predicate,
+  RuleHeader,
+  RuleIr,
+  Selection,
+  Test,
+} from "./ir.ts";
+export { type LinkInput, type LinkOptions, type LinkResult, linkSigma } from "./link.ts";
 export { type ParseOptions, type ParseResult, parseSigma } from "./parse.ts";
 export { NameSlots, RecordEvent } from "./record-event.ts";
 export { type Fields, type Solution, solve } from "./solve.ts";

@@ -1,11 +1,14 @@
 // Rule files in, rules and diagnostics out. A fault rejects the document it stands in; the other documents load.
 
-import type { RuleIr } from "./ir.ts";
+import { Collection } from "./collection.ts";
+import { readCorrelation } from "./correlation.ts";
+import { readFilter } from "./filter.ts";
+import type { CorrelationIr, FilterIr, RuleIr } from "./ir.ts";
 import { Problems, RuleError } from "./problem.ts";
 import { readRule } from "./rule.ts";
 import type { Diagnostic } from "./types.ts";
 import type { Placeholders } from "./values.ts";
-import { readDocuments, type YamlMap } from "./yaml.ts";
+import { child, readDocuments } from "./yaml.ts";
 
 export interface ParseOptions {
   /** Values for `%name%` in items with `|expand`. */
@@ -13,19 +16,17 @@ export interface ParseOptions {
 }
 
 export interface ParseResult {
-  /** Documents that were not empty: `rules.length` plus the rejected ones. */
+  /** Documents that were not empty: rules, filters, correlations, templates and the rejected ones. */
   readonly documents: number;
   readonly rules: readonly RuleIr[];
+  /** What refers to rules of this or other files: `linkSigma` brings all together. */
+  readonly filters: readonly FilterIr[];
+  readonly correlations: readonly CorrelationIr[];
+  /** Documents that only change others: `action: global` and `reset`. */
+  readonly templates: number;
   /** Errors name what was rejected; warnings are about rules that did load. */
   readonly diagnostics: readonly Diagnostic[];
 }
-
-/** Kinds of documents that are Sigma but no plain rules. */
-const otherKinds: Readonly<Record<string, string>> = {
-  correlation: "correlation rules",
-  filter: "filters",
-  action: "rule collections",
-};
 
 /**
  * Parses the text of one rule file. Never throws; every limit of `limits.ts` ends in a diagnostic. `file` is only copied into
@@ -34,38 +35,34 @@ const otherKinds: Readonly<Record<string, string>> = {
 export function parseSigma(text: string, file: string, options: ParseOptions = {}): ParseResult {
   const problems = new Problems(text, file);
   const rules: RuleIr[] = [];
+  const filters: FilterIr[] = [];
+  const correlations: CorrelationIr[] = [];
+  let templates = 0;
+  const placeholders = options.placeholders ?? {};
+  const collection = new Collection();
   const documents = readDocuments(text);
   for (const document of documents) {
     if ("error" in document) {
       report(problems, document.error);
+      collection.forget();
       continue;
     }
     try {
-      const { root } = document;
-      if (root.kind !== "map")
-        throw new RuleError("not_a_rule", root.offset, "Cannot read rule: the document is not a map");
-      rejectOtherKinds(root);
-      rules.push(readRule(root, text, file, problems, options.placeholders ?? {}));
+      if (document.root.kind !== "map")
+        throw new RuleError("not_a_rule", document.root.offset, "Cannot read rule: the document is not a map");
+      const root = collection.resolve(document.root);
+      if (root === undefined) templates++;
+      else if (child(root, "correlation") !== undefined) correlations.push(readCorrelation(root, text, file, problems));
+      else if (child(root, "filter") !== undefined) filters.push(readFilter(root, text, file, problems, placeholders));
+      else rules.push(readRule(root, text, file, problems, placeholders));
     } catch (cause) {
       if (!(cause instanceof RuleError)) throw cause;
       report(problems, cause);
     }
   }
-  return { documents: documents.length, rules, diagnostics: problems.finish() };
+  return { documents: documents.length, rules, filters, correlations, templates, diagnostics: problems.finish() };
 }
 
 function report(problems: Problems, error: RuleError): void {
   problems.error(error.code, error.offset, error.message, error.hint);
-}
-
-function rejectOtherKinds(root: YamlMap): void {
-  for (const entry of root.entries) {
-    const kind = Object.hasOwn(otherKinds, entry.key) ? otherKinds[entry.key] : undefined;
-    if (kind !== undefined)
-      throw new RuleError(
-        "unsupported_document",
-        entry.keyOffset,
-        `Cannot load document: ${kind} are not supported yet`,
-      );
-  }
 }

@@ -43,6 +43,11 @@ export class Problems {
     return this.#position(offset).line;
   }
 
+  /** 1-based line and column of an offset. */
+  position(offset: number): { readonly line: number; readonly column: number } {
+    return this.#position(offset);
+  }
+
   /** Appends the count of what did not fit; call once, last. */
   finish(): Diagnostic[] {
     if (this.#omitted > 0) {
@@ -96,7 +101,7 @@ function lineStarts(text: string): number[] {
 }
 
 /** Messages quote hostile text: control characters would forge log lines, and length is bounded. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get through.
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
   return clean.length > 400 ? `${clean.slice(0, 400)}…` : clean;

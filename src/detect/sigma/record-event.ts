@@ -21,9 +21,11 @@ export class NameSlots implements SlotTable {
 export class RecordEvent implements SigmaEvent {
   readonly #values: Value[] = [];
   readonly #fields: Readonly<Record<string, Value>>;
+  readonly timeMs?: number;
 
-  constructor(fields: Readonly<Record<string, Value>>, slots: SlotTable) {
+  constructor(fields: Readonly<Record<string, Value>>, slots: SlotTable, timeMs?: number) {
     this.#fields = fields;
+    if (timeMs !== undefined) this.timeMs = timeMs;
     for (const [name, value] of Object.entries(fields)) this.#values[slots.slot(name)] = value;
   }
 

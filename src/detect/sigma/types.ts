@@ -5,6 +5,11 @@ export type Value = string | number | boolean | null | undefined | readonly Valu
 
 /** An event as the engine reads it: by slot, handed out by {@link SlotTable} when the rules were compiled. */
 export interface SigmaEvent {
+  /**
+   * When it happened: milliseconds since the Unix epoch. Asked only of events that feed a correlation; one without a time counts
+   * as happening when the newest did.
+   */
+  readonly timeMs?: number;
   get(slot: number): Value;
   /** Every value as text, keys excluded, arrays and objects walked: what keywords search. */
   eachText(visit: (text: string) => void): void;
