@@ -1,7 +1,7 @@
 // `agent rules validate`.
 
-import { parseSigmaFiles, readRuleFiles } from "../control/rules/mod.ts";
-import { Engine, type InertRule, type RuleIr } from "../detect/sigma/mod.ts";
+import { parseSigmaFiles, readRuleFiles, type SigmaRules } from "../control/rules/mod.ts";
+import { Engine, type InertRule } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform } from "../event/mod.ts";
 import { printable } from "../std/mod.ts";
 import type { CommandArgs } from "./commands.ts";
@@ -18,12 +18,14 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
   if (typeof config === "number") return config;
   const files = await readRuleFiles(config.sigma);
   // Every rule is judged, whatever the configuration would filter.
-  const { documents, rules, diagnostics } = parseSigmaFiles(files, config.sigma.placeholders);
+  const sigma = parseSigmaFiles(files, config.sigma.placeholders);
+  const { documents, rules, correlations, filters, templates, diagnostics } = sigma;
   const platform = args.platform ?? (process.platform === "win32" ? "windows" : "linux");
-  const inert = inertRules(rules, platform);
+  const inert = inertRules(sigma, platform);
   const rejected = diagnostics.filter((one) => one.severity === "error");
   const warnings = diagnostics.filter((one) => one.severity === "warning");
-  const active = rules.length - inert.length;
+  const active = rules.length + correlations.length - inert.length;
+  const loaded = rules.length + correlations.length + filters + templates;
 
   if (args.json) {
     const bare = ({ file, line, column, code, message, hint }: (typeof diagnostics)[number]) => {
@@ -31,7 +33,10 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     };
     const result = {
       documents,
-      loaded: rules.length,
+      loaded,
+      correlations: correlations.length,
+      filters,
+      templates,
       active,
       inert,
       rejected: rejected.map(bare),
@@ -56,18 +61,26 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     }
     if (inert.length > inertShownMax) text += `… and ${inert.length - inertShownMax} more inert rules (see --json)\n`;
     const skipped = files.skippedCount === 0 ? "" : `, ${files.skippedCount} files skipped`;
-    text += `${documents} documents: ${rules.length} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
-    return `${text}${rejected.length} rejected, ${warnings.length} warnings${skipped}\n`;
+    text += `${documents} documents: ${loaded} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
+    text += `${rejected.length} rejected, ${warnings.length} warnings${skipped}`;
+    for (const [count, what] of [
+      [correlations.length, "correlations"],
+      [filters, "filters"],
+      [templates, "templates"],
+    ] as const)
+      if (count > 0) text += `, ${count} ${what}`;
+    return `${text}\n`;
   }
 }
 
 /** Rules that can never fire on `platform`, each with the reason. */
-function inertRules(rules: readonly RuleIr[], platform: Platform): readonly InertRule[] {
+function inertRules({ rules, correlations }: SigmaRules, platform: Platform): readonly InertRule[] {
   const catalogue = createCatalogue({ live: liveSources[platform], platform });
   const engine = new Engine(rules, {
     slots: new FieldTable(),
     route: (logsource) => catalogue.route(logsource),
     fieldReason: (source, field) => catalogue.fieldReason(source, field),
+    correlations,
   });
   return engine.inert;
 }

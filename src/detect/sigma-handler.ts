@@ -2,9 +2,16 @@
 // rule matched on is worked out only for hits.
 
 import type { NormalizedEvent } from "../event/mod.ts";
-import type { Hit, RuleInfo } from "./detector.ts";
+import type { Hit, Match, RuleInfo } from "./detector.ts";
 import type { EventHandler } from "./router.ts";
-import { matchesOf, type RuleIr, type SlotTable } from "./sigma/mod.ts";
+import {
+  type CorrelationMatch,
+  type LinkedCorrelation,
+  matchesOf,
+  type RuleHeader,
+  type RuleIr,
+  type SlotTable,
+} from "./sigma/mod.ts";
 import type { DetectorStore } from "./store.ts";
 
 export class SigmaDetectionHandler<Event extends NormalizedEvent> implements EventHandler<Event> {
@@ -13,6 +20,7 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
   readonly #slots: SlotTable;
   readonly #emit: (event: Event, hit: Hit) => void;
   readonly #hits: RuleIr[] = [];
+  readonly #correlationHits: [LinkedCorrelation, CorrelationMatch][] = [];
 
   constructor(store: DetectorStore, slots: SlotTable, emit: (event: Event, hit: Hit) => void) {
     this.#store = store;
@@ -22,28 +30,75 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
 
   handle(event: Event): void {
     const hits = this.#hits;
+    const correlationHits = this.#correlationHits;
     try {
-      this.#store.sigma.evaluate(event.source, event, this.#keep);
+      this.#store.sigma.evaluate(event.source, event, this.#keep, this.#keepCorrelation);
       for (const rule of hits)
         this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
+      for (const [correlation, match] of correlationHits)
+        this.#emit(event, {
+          engine: "sigma",
+          rule: ruleInfo(correlation),
+          matches: correlationMatches(correlation, match),
+        });
     } finally {
       // Also after a fault: what this event hit must never be told of the next one.
       if (hits.length > 0) hits.length = 0;
+      if (correlationHits.length > 0) correlationHits.length = 0;
     }
   }
 
   readonly #keep = (rule: RuleIr): void => {
     this.#hits.push(rule);
   };
+
+  readonly #keepCorrelation = (correlation: LinkedCorrelation, match: CorrelationMatch): void => {
+    this.#correlationHits.push([correlation, match]);
+  };
 }
 
-/** What of a Sigma rule an alert shows, without what evaluates it. The same object for the same rule: encoders cache by it. */
-export function ruleInfo(rule: RuleIr): RuleInfo {
+/** What an alert shows of a correlation's hit: its group, its condition with what was counted, and the newest of its events. */
+function correlationMatches({ type, conditionText, valueFields }: LinkedCorrelation, match: CorrelationMatch): Match[] {
+  const field = valueFields.join(", ");
+  const group = Object.entries(match.group).map(
+    ([name, value]): Match => ({ selection: "group-by", field: name, modifier: "", pattern: "", value }),
+  );
+  const condition: Match = {
+    selection: "condition",
+    field,
+    modifier: type,
+    pattern: conditionText,
+    value: String(match.value),
+  };
+  const events = match.events.map(({ timeMs, rule, value }): Match => {
+    const when = isoTime(timeMs);
+    return {
+      selection: "event",
+      field,
+      modifier: "",
+      pattern: rule,
+      value: value === undefined ? when : `${when} ${value}`,
+    };
+  });
+  return [...group, condition, ...events];
+}
+
+/** Times beyond what a Date holds (8.64e15 ms) stay numbers. */
+function isoTime(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? String(timeMs) : date.toISOString();
+}
+
+/**
+ * What of a Sigma rule or correlation an alert shows, without what evaluates it. The same object for the same rule: encoders
+ * cache by it.
+ */
+export function ruleInfo(rule: RuleIr | LinkedCorrelation): RuleInfo {
   const known = infos.get(rule);
   if (known !== undefined) return known;
   const { id, title, description, level, status, author, references, tags, falsepositives, version, license, file } =
     rule;
-  const category = rule.logsource.category ?? rule.logsource.service;
+  const category = "logsource" in rule ? (rule.logsource.category ?? rule.logsource.service) : undefined;
   const base = {
     id,
     title,
@@ -63,4 +118,4 @@ export function ruleInfo(rule: RuleIr): RuleInfo {
   return info;
 }
 
-const infos = new WeakMap<RuleIr, RuleInfo>();
+const infos = new WeakMap<RuleHeader, RuleInfo>();

@@ -26,7 +26,9 @@ export class DetectorStore {
     return this.#current.sigma;
   }
 
+  /** Correlations that did not change keep their windows; the set before must not be used any more. */
   swap(next: DetectorSet): void {
+    next.sigma.adoptState(this.#current.sigma);
     this.#current = next;
     this.swaps++;
   }

@@ -359,8 +359,9 @@ class Agent {
       });
     if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
     const generation = ++this.#generation;
-    this.#rules.set(generation, loaded.rules.map(ruleInfo));
-    this.#detect.rules({ type: "rules", generation, digest: loaded.files.digest, rules: loaded.rules });
+    const { rules, correlations, files } = loaded;
+    this.#rules.set(generation, [...rules, ...correlations].map(ruleInfo));
+    this.#detect.rules({ type: "rules", generation, digest: files.digest, rules, correlations });
   }
 
   /** SIGHUP: configuration and rules anew. Whatever is wrong leaves what runs in place. */

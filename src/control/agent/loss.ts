@@ -16,6 +16,10 @@ function losses(report: DetectReport): Record<string, number> {
   if (report.alertsDropped > 0) found["alerts.dropped"] = report.alertsDropped;
   // Not events, but what later events say about their parents.
   if (report.processes.evictedLive > 0) found["processes.evicted"] = report.processes.evictedLive;
+  // Not events either: what correlations had to forget before its time.
+  const { evictedCount = 0, overflowCount = 0 } = report.correlations ?? {};
+  if (evictedCount > 0) found["correlations.evicted"] = evictedCount;
+  if (overflowCount > 0) found["correlations.overflowed"] = overflowCount;
   return found;
 }
 

@@ -247,13 +247,15 @@ class DetectLoop {
       slots: this.#fields,
       route: (logsource) => this.#catalogue.route(logsource),
       fieldReason: (source, field) => this.#catalogue.fieldReason(source, field),
+      correlations: message.correlations,
     });
     // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
     engine.warm(sourceId("linux/process_creation"));
     engine.warm(sourceId("linux/process_termination"));
     this.#generation = message.generation;
     this.#ruleIndex.clear();
-    for (const [index, rule] of message.rules.entries()) this.#ruleIndex.set(ruleInfo(rule), index);
+    for (const [index, rule] of [...message.rules, ...message.correlations].entries())
+      this.#ruleIndex.set(ruleInfo(rule), index);
     const next: DetectorSet = { sigma: engine, digest: message.digest };
     if (this.#store === undefined) {
       this.#store = new DetectorStore(next);
@@ -301,7 +303,9 @@ class DetectLoop {
 
   #report(): DetectReport {
     const fault = this.#router?.lastFault;
+    const correlations = this.#store?.sigma.correlationStats;
     return {
+      ...(correlations === undefined ? {} : { correlations }),
       counters: this.#sensor.counters(),
       processes: { ...this.#processes.stats },
       normalized: { ...this.#normalizer.stats },

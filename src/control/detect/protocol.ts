@@ -3,7 +3,7 @@
 
 import type { EventContext, ProcessContext } from "../../alert/mod.ts";
 import type { EngineName, InertRule, Match } from "../../detect/mod.ts";
-import type { RuleIr } from "../../detect/sigma/mod.ts";
+import type { CorrelationStats, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
 import type { NormalizerStats } from "../../normalize/mod.ts";
 import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
 import type { ProcessCacheOptions, ProcessCacheStats } from "../../state/mod.ts";
@@ -29,6 +29,7 @@ export interface RulesMessage {
   readonly generation: number;
   readonly digest: string;
   readonly rules: readonly RuleIr[];
+  readonly correlations: readonly LinkedCorrelation[];
 }
 
 export type ToDetect =
@@ -51,6 +52,8 @@ export interface DetectReport {
   /** Alerts that did not fit into the ring to the main thread. */
   readonly alertsDropped: number;
   readonly swaps: number;
+  /** Absent while there are no correlations. */
+  readonly correlations?: CorrelationStats;
 }
 
 export type FromDetect =
@@ -84,7 +87,7 @@ export type FromDetect =
 /** An alert on its way to the main thread, which has the rules. */
 export interface AlertMessage {
   readonly generation: number;
-  /** Index into the rules of that generation. */
+  /** Index into the rules of that generation, its correlations behind them. */
   readonly rule: number;
   readonly engine: EngineName;
   readonly matches: readonly Match[];

@@ -4,7 +4,7 @@
 import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { DetectorStore, SigmaDetectionHandler } from "../../detect/mod.ts";
-import { Engine } from "../../detect/sigma/mod.ts";
+import { type CorrelationStats, Engine } from "../../detect/sigma/mod.ts";
 import { FieldTable, replayCatalogue } from "../../event/mod.ts";
 import type { RecordedEvent } from "../../normalize/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
@@ -63,7 +63,9 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
   if (!sayRules(rules, log)) return { exitCode: 78 };
   const fields = new FieldTable();
   const { route, fieldReason } = replayCatalogue;
-  const engine = new Engine(config.sigma.enabled ? rules.rules : [], { slots: fields, route, fieldReason });
+  const { enabled } = config.sigma;
+  const correlations = enabled ? rules.correlations : [];
+  const engine = new Engine(enabled ? rules.rules : [], { slots: fields, route, fieldReason, correlations });
   const store = new DetectorStore({ sigma: engine, digest: rules.files.digest });
   for (const { id, title, reason } of engine.inert) log.debug("rule is inert", { id, title, reason });
   log.info("rules loaded", { active: engine.active, inert: engine.inert.length });
@@ -91,11 +93,15 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
     ...command,
     fields,
     log,
-    makeHandler: (emit) => new SigmaDetectionHandler<RecordedEvent>(store, fields, emit),
+    makeHandler: (emit) => {
+      engine.forgetState();
+      return new SigmaDetectionHandler<RecordedEvent>(store, fields, emit);
+    },
     emit: (alert) => (sink.write(encoder.alert(alert)) ? sink.isOpen : sink.drain().then(() => sink.isOpen)),
   });
   const [stats] = await sink.close(closeTimeoutMs);
   if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
+  sayCorrelations(engine.correlationStats, log);
   const { files, events, malformed, alerts, seconds, events_per_second } = summary;
   const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
   const lost = stats === undefined ? 0 : stats.failed + stats.dropped;
@@ -104,6 +110,14 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
   if (failure === "EPIPE") return { exitCode: 0 };
   log.error("alerts could not be written", { path: output, lost, reason: failure ?? "too slow" });
   return { exitCode: 2, summary: line };
+}
+
+/** Logs what correlations could not take into account. */
+function sayCorrelations(stats: CorrelationStats | undefined, log: Log): void {
+  if (stats === undefined) return;
+  const { evictedCount: evicted, overflowCount: overflowed, lateCount: late } = stats;
+  if (evicted + overflowed + late > 0)
+    log.warn("correlations had to leave out events or groups", { evicted, overflowed, late });
 }
 
 /** Logs what is wrong with the rules; false when nothing is left to replay with. */

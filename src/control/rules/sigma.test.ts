@@ -60,3 +60,38 @@ test("an id that two rules share is a warning that names the first", async () =>
   expect(warning?.severity).toBe("warning");
   expect(warning?.hint).toContain("rules.yml:");
 });
+
+test("filters and correlations of all files come together, and every document is counted", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sigil-sigma-"));
+  const counted = (name: string, of: string, more = "") =>
+    `title: ${name}\n${more}correlation: { type: event_count, rules: ${of}, timespan: 1m, condition: { gte: 2 } }\n`;
+  writeFileSync(
+    join(folder, "a.yml"),
+    [counted("many", "base", "level: high\n"), counted("lost", "nobody")].join("---\n"),
+  );
+  writeFileSync(
+    join(folder, "b.yml"),
+    [
+      rule("base", "name: base\nlevel: low\n"),
+      "action: global\nauthor: Ann\n",
+      rule("loud", "level: high\n"),
+      rule("quiet", "level: low\n"),
+      counted("less", "base", "level: low\n"),
+    ].join("---\n"),
+  );
+  const filter =
+    "title: f\nlogsource: { category: process_creation }\nfilter: { rules: any, s: { User: x }, condition: not s }\n";
+  writeFileSync(join(folder, "c.yml"), filter);
+  const sigma = { ...defaultConfig().sigma, rulesPaths: [folder], minLevel: "high" as const };
+  const loaded = await loadSigmaRules(sigma);
+  const { rules, correlations, filters, templates, filtered, diagnostics, documents } = loaded;
+  // The low rule stays for the sake of the high correlation, and says nothing itself.
+  expect(rules.map(({ title, silent }) => `${title} ${silent}`)).toEqual(["base true", "loud undefined"]);
+  expect(rules.map(({ predicates }) => predicates.length)).toEqual([2, 2]);
+  expect(correlations.map(({ title, silent }) => `${title} ${silent}`)).toEqual(["many false"]);
+  expect(filtered).toEqual({ level: 2, status: 0, tags: 0 });
+  expect(diagnostics.map(({ code, file }) => [code, file.endsWith("a.yml")])).toEqual([["unknown_rule", true]]);
+  expect(rules.length + correlations.length + filters + templates + filtered.level + diagnostics.length).toBe(
+    documents,
+  );
+});

@@ -1,7 +1,15 @@
-// Sigma rules ready for an engine: read, parsed, filtered by level, status and tags. Nothing is left out silently: every
-// rule that is not in the result is counted under its reason.
+// Sigma rules ready for an engine: read, parsed, linked with their filters and correlations, filtered by level, status and tags.
+// Nothing is left out silently: every document that is not in the result is counted under its reason.
 
-import { parseSigma, type RuleIr } from "../../detect/sigma/mod.ts";
+import {
+  type CorrelationIr,
+  type FilterIr,
+  type LinkedCorrelation,
+  linkSigma,
+  parseSigma,
+  type RuleHeader,
+  type RuleIr,
+} from "../../detect/sigma/mod.ts";
 import type { Diagnostic } from "../../std/mod.ts";
 import { type AppConfig, levels, ruleStatuses } from "../config/mod.ts";
 import { loadEmbeddedRules, loadRuleFiles, type RuleFiles, type RuleKind } from "./load.ts";
@@ -14,9 +22,14 @@ export interface SigmaRules {
   readonly files: RuleFiles;
   /** YAML documents in all files. */
   readonly documents: number;
-  /** What passed the filter, in order of file and position. */
+  /** What passed the filter, in order of file and position; and, `silent`, what did not but feeds a correlation that did. */
   readonly rules: readonly RuleIr[];
-  /** Rules that the configuration leaves out, by the key that did. */
+  /** Correlations that passed the filter, each after those that feed it. */
+  readonly correlations: readonly LinkedCorrelation[];
+  /** Documents that only change others: filters, and the templates of collections. */
+  readonly filters: number;
+  readonly templates: number;
+  /** Rules and correlations that the configuration leaves out, by the key that did. */
   readonly filtered: { readonly level: number; readonly status: number; readonly tags: number };
   /** Of files that could not be read and of rules; errors name what was rejected. */
   readonly diagnostics: readonly Diagnostic[];
@@ -47,32 +60,56 @@ export function parseSigmaFiles(
   filter?: SigmaFilter,
 ): SigmaRules {
   const rules: RuleIr[] = [];
+  const filters: FilterIr[] = [];
+  const correlations: CorrelationIr[] = [];
   const diagnostics = [...files.diagnostics];
-  const filtered = { level: 0, status: 0, tags: 0 };
-  const firstById = new Map<string, RuleIr>();
   let documents = 0;
+  let templates = 0;
   for (const { path, kind, text } of files.files) {
     if (kind !== "sigma") continue;
     const parsed = parseSigma(text, path, { placeholders });
     documents += parsed.documents;
+    templates += parsed.templates;
+    for (const rule of parsed.rules) rules.push(rule);
+    filters.push(...parsed.filters);
+    correlations.push(...parsed.correlations);
     diagnostics.push(...parsed.diagnostics);
-    for (const rule of parsed.rules) {
-      const why = filter === undefined ? undefined : excludedBy(rule, filter);
-      if (why !== undefined) {
-        filtered[why]++;
-        continue;
-      }
-      const first = firstById.get(rule.id);
-      if (first === undefined) firstById.set(rule.id, rule);
-      else diagnostics.push(duplicate(rule, first));
-      rules.push(rule);
-    }
   }
-  return { files, documents, rules, filtered, diagnostics };
+  const excluded = new Map<RuleHeader, Excluded | undefined>();
+  const wanted = (header: RuleHeader): boolean => {
+    if (!excluded.has(header)) excluded.set(header, filter === undefined ? undefined : excludedBy(header, filter));
+    return excluded.get(header) === undefined;
+  };
+  const linked = linkSigma({ rules, filters, correlations }, { wanted });
+  diagnostics.push(...linked.diagnostics);
+  const filtered = { level: 0, status: 0, tags: 0 };
+  for (const why of excluded.values()) if (why !== undefined) filtered[why]++;
+  const firstById = new Map<string, RuleHeader>();
+  for (const loaded of [...linked.rules, ...linked.correlations]) {
+    const why = filter === undefined || loaded.silent !== true ? undefined : excludedBy(loaded, filter);
+    // Not wanted, but loaded: a correlation needs it.
+    if (why !== undefined) filtered[why]--;
+    const first = firstById.get(loaded.id);
+    if (first === undefined) firstById.set(loaded.id, loaded);
+    else diagnostics.push(duplicate(loaded, first));
+  }
+  const { rules: loaded, correlations: above } = linked;
+  return {
+    files,
+    documents,
+    rules: loaded,
+    correlations: above,
+    filters: filters.length,
+    templates,
+    filtered,
+    diagnostics,
+  };
 }
 
+type Excluded = "level" | "status" | "tags";
+
 /** The filter that leaves `rule` out, or `undefined`. */
-export function excludedBy(rule: RuleIr, filter: SigmaFilter): "level" | "status" | "tags" | undefined {
+export function excludedBy(rule: RuleHeader, filter: SigmaFilter): Excluded | undefined {
   if (levels.indexOf(rule.level) < levels.indexOf(filter.minLevel)) return "level";
   const status = rule.status.toLowerCase();
   // Statuses that the specification does not know are a matter for `rules validate`, not a reason to be blind.
@@ -90,7 +127,7 @@ function tagMatches(tag: string, pattern: string): boolean {
   return wanted.endsWith("*") ? found.startsWith(wanted.slice(0, -1)) : found === wanted;
 }
 
-function duplicate(rule: RuleIr, first: RuleIr): Diagnostic {
+function duplicate(rule: RuleHeader, first: RuleHeader): Diagnostic {
   return {
     file: rule.file,
     line: rule.line,

@@ -30,8 +30,10 @@ function reference(
     if (!takes(event)) continue;
     const user = usersOf[i]!;
     let group = groups.get(user);
-    if (group === undefined)
-      groups.set(user, (group = { events: [], newest: -Infinity, fired: -Infinity, lateRun: 0 }));
+    if (group === undefined) {
+      group = { events: [], newest: -Infinity, fired: -Infinity, lateRun: 0 };
+      groups.set(user, group);
+    }
     if (event.time < group.newest - spanSeconds) {
       if (++group.lateRun < lateRunMax) continue;
       group = { events: [], newest: event.time, fired: -Infinity, lateRun: 0 };

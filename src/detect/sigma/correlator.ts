@@ -1,7 +1,7 @@
 // Feeds the matches of an event to the correlations that wait for them, and these to one another. Looked at only for events that
 // matched a rule that feeds one: all other events do not come here.
 
-import { CorrelationState, type Group } from "./group.ts";
+import { type CorrelationCounts, CorrelationState, type Group } from "./group.ts";
 import { keyOf, type Reader, readerOf, sampleOf, textsOf } from "./group-key.ts";
 import type { LinkedCorrelation, RuleIr } from "./ir.ts";
 import { groupCountMax, summaryCountMax, windowsSizeMaxBytes } from "./limits.ts";
@@ -81,6 +81,8 @@ export class Correlator {
   #byteLength = 0;
   /** Newest time of all events, for those that have none. */
   #newestMs = 0;
+  /** Of states that were not taken over from correlators before this one: counters never go back. */
+  #countsBefore: CountedStats = { taken: 0, fired: 0, evicted: 0, expired: 0, late: 0, missing: 0, overflowed: 0 };
   /** The correlation that was cleared last without anything having happened to it. */
   #turn = 0;
 
@@ -246,9 +248,19 @@ export class Correlator {
       this.#clear(index, previous.#newestMs);
       adopted++;
     }
+    const left = [...byDigest.values()].flat().map(countsOf);
+    this.#countsBefore = [previous.#countsBefore, ...left].reduce(sumOf, this.#countsBefore);
     this.#newestMs = Math.max(this.#newestMs, previous.#newestMs);
     this.#makeRoom(this.#newestMs);
     return adopted;
+  }
+
+  /** Empties all windows; counters go on. */
+  forget(): void {
+    for (const [index, correlation] of this.correlations.entries())
+      this.states[index] = new CorrelationState(correlation, this.states[index]);
+    this.#byteLength = 0;
+    this.#newestMs = 0;
   }
 
   /** Puts a group back that was written out; see correlation-state.ts. */
@@ -263,21 +275,38 @@ export class Correlator {
   }
 
   get stats(): CorrelationStats {
-    const sum = (of: (state: CorrelationState) => number): number =>
-      this.states.reduce((total, state) => total + of(state), 0);
+    const counts = this.states.map(countsOf).reduce(sumOf, this.#countsBefore);
     return {
       correlationCount: this.correlations.length,
-      groupCount: sum(({ groupCount }) => groupCount),
+      groupCount: this.states.reduce((sum, { groupCount }) => sum + groupCount, 0),
       byteLength: this.#byteLength,
-      takenCount: sum(({ counts }) => counts.taken),
-      firedCount: sum(({ counts }) => counts.fired),
-      evictedCount: sum(({ counts }) => counts.evicted),
-      expiredCount: sum(({ counts }) => counts.expired),
-      lateCount: sum(({ counts }) => counts.late),
-      missingCount: sum(({ counts }) => counts.missing),
-      overflowCount: sum(({ overflowCount }) => overflowCount),
+      takenCount: counts.taken,
+      firedCount: counts.fired,
+      evictedCount: counts.evicted,
+      expiredCount: counts.expired,
+      lateCount: counts.late,
+      missingCount: counts.missing,
+      overflowCount: counts.overflowed,
     };
   }
+}
+
+type CountedStats = Readonly<CorrelationCounts> & { readonly overflowed: number };
+
+function countsOf(state: CorrelationState): CountedStats {
+  return { ...state.counts, overflowed: state.overflowCount };
+}
+
+function sumOf(left: CountedStats, right: CountedStats): CountedStats {
+  return {
+    taken: left.taken + right.taken,
+    fired: left.fired + right.fired,
+    evicted: left.evicted + right.evicted,
+    expired: left.expired + right.expired,
+    late: left.late + right.late,
+    missing: left.missing + right.missing,
+    overflowed: left.overflowed + right.overflowed,
+  };
 }
 
 function put(inputs: Map<number, Input[]>, correlation: number, input: Input): void {

@@ -110,6 +110,11 @@ export class Engine {
     return this.#correlator.adopt(previous.#correlator);
   }
 
+  /** Empties all windows: what comes next is another stream of events. */
+  forgetState(): void {
+    this.#correlator?.forget();
+  }
+
   /** All windows as JSON, to be kept over a restart. */
   exportState(): SavedState {
     return this.#correlator === undefined ? { version: 1, correlations: [] } : exportWindows(this.#correlator);

@@ -103,7 +103,7 @@ export interface CorrelationCounts {
 
 /** What one correlation remembers. Knows no engine, no slots and no header, so that it moves from engine to engine. */
 export class CorrelationState {
-  readonly counts: CorrelationCounts = { taken: 0, fired: 0, evicted: 0, expired: 0, late: 0, missing: 0 };
+  readonly counts: CorrelationCounts;
   readonly plan: WindowPlan;
   readonly #groups = new Map<string, Group>();
   #oldest: Group | undefined;
@@ -113,7 +113,10 @@ export class CorrelationState {
   /** Entries that overflowed in groups that are gone. */
   #overflowBefore = 0;
 
-  constructor({ type, timespanMs, condition, percentile, feeds }: LinkedCorrelation) {
+  /** Empty; counts may go on from those of a state that this one replaces. */
+  constructor({ type, timespanMs, condition, percentile, feeds }: LinkedCorrelation, before?: CorrelationState) {
+    this.counts = before?.counts ?? { taken: 0, fired: 0, evicted: 0, expired: 0, late: 0, missing: 0 };
+    this.#overflowBefore = before?.overflowCount ?? 0;
     this.plan = { type, timespanMs, condition, percentile, feedCount: feeds.length };
   }
 
