@@ -1,5 +1,6 @@
 /** The door of the room `alert`: from a hit to the line that leaves. Knows events and detectors; writes nothing anywhere. */
 export { type Threat, threatOf } from "./attack.ts";
+export { type Tactic, tactics, techniques } from "./attack-names.ts";
 export { type CompactOptions, useColor } from "./compact.ts";
 export {
   AlertEncoder,

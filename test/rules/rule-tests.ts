@@ -1,61 +1,14 @@
-// Reads the starter rules and the `NAME.tests.yml` beside each of them (format: rules/README.md). Strict: an unknown key or
-// a wrong type throws, because a test that is silently left out proves nothing.
+// Reads the starter rules and the `NAME.tests.yml` beside each of them (format: rules/README.md), with the reader of `agent rules
+// test`. Throws where that has a diagnostic.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { type Detonation, type RuleTests, readRuleTests } from "../../src/control/rules/mod.ts";
+
+export type { Detonation };
 
 export const rulesFolder = join(import.meta.dir, "../../rules/sigma/linux");
 const testsEnding = ".tests.yml";
-
-/** An event as Sigma sees it, all values text, and whether the rule must match it. */
-export interface RuleEvent {
-  readonly name: string;
-  readonly match: boolean;
-  /** Names of other starter rules that match it too. */
-  readonly also: readonly string[];
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-/** A file that the test puts in place before it runs something; removed afterwards. */
-export interface StagedFile {
-  readonly path: string;
-  readonly text: string;
-  /** Octal, `644` when absent. */
-  readonly mode?: string;
-}
-
-/** What the process that fires must look like, where it is not simply the one that was started. */
-export interface ExpectedProcess {
-  /** `self`: the process that was started (it may have executed something else since). `child`: a child of it. */
-  readonly by: "self" | "child";
-  readonly Image?: string;
-  readonly CommandLine?: string;
-  readonly ParentImage?: string;
-}
-
-/** A harmless stand-in for the real thing. Placeholders in all texts: see {@link placeholders}. */
-export interface Detonation {
-  readonly name: string;
-  readonly match: boolean;
-  /** Names of other starter rules that fire too. */
-  readonly also: readonly string[];
-  /** Copies of `/bin/true`: a path, or a name in `{dir}`. */
-  readonly standIns: readonly string[];
-  /** Target to source. */
-  readonly copies: Readonly<Record<string, string>>;
-  readonly files: readonly StagedFile[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly run: readonly string[];
-  readonly expect: ExpectedProcess;
-}
-
-export interface RuleTests {
-  /** Id of the rule that the tests belong to. */
-  readonly rule: string;
-  readonly events: readonly RuleEvent[];
-  readonly detonations: readonly Detonation[];
-}
 
 export interface StarterRule {
   /** Name of the file without its ending. */
@@ -90,82 +43,8 @@ export function starterRules(): StarterRule[] {
 }
 
 /** Parses one tests file; throws an Error that names the place when anything is not as rules/README.md says. */
-export function readTests(text: string, file: string): RuleTests {
-  const root = map(parse(text), file, ["rule", "events", "detonations"]);
-  return {
-    rule: string(root.rule, `${file}: rule`),
-    events: list(root.events, `${file}: events`).map((item, index) => readEvent(item, `${file}: events[${index}]`)),
-    detonations: list(root.detonations ?? [], `${file}: detonations`).map((item, index) =>
-      readDetonation(item, `${file}: detonations[${index}]`),
-    ),
-  };
-}
-
-function readEvent(value: unknown, at: string): RuleEvent {
-  const event = map(value, at, ["name", "match", "also", "fields"]);
-  return {
-    name: string(event.name, `${at}.name`),
-    match: boolean(event.match, `${at}.match`),
-    also: list(event.also ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
-    fields: strings(event.fields, `${at}.fields`),
-  };
-}
-
-function readDetonation(value: unknown, at: string): Detonation {
-  const keys = ["name", "match", "also", "stand_ins", "copies", "files", "environment", "run", "expect"];
-  const detonation = map(value, at, keys);
-  const run = list(detonation.run, `${at}.run`).map((word, index) => string(word, `${at}.run[${index}]`));
-  if (run.length === 0) throw new Error(`${at}.run: empty`);
-  return {
-    name: string(detonation.name, `${at}.name`),
-    match: boolean(detonation.match, `${at}.match`),
-    also: list(detonation.also ?? [], `${at}.also`).map((word) => string(word, `${at}.also`)),
-    standIns: list(detonation.stand_ins ?? [], `${at}.stand_ins`).map((word) => string(word, `${at}.stand_ins`)),
-    copies: strings(detonation.copies ?? {}, `${at}.copies`),
-    files: list(detonation.files ?? [], `${at}.files`).map((item) => readFile(item, `${at}.files`)),
-    environment: strings(detonation.environment ?? {}, `${at}.environment`),
-    run,
-    expect: readExpected(detonation.expect ?? {}, `${at}.expect`),
-  };
-}
-
-function readFile(value: unknown, at: string): StagedFile {
-  const file = map(value, at, ["path", "text", "mode"]);
-  return {
-    path: string(file.path, `${at}.path`),
-    text: string(file.text, `${at}.text`),
-    ...(file.mode === undefined ? {} : { mode: string(file.mode, `${at}.mode`) }),
-  };
-}
-
-function readExpected(value: unknown, at: string): ExpectedProcess {
-  const { by = "self", ...fields } = strings(map(value, at, ["by", "Image", "CommandLine", "ParentImage"]), at);
-  if (by !== "self" && by !== "child") throw new Error(`${at}.by: neither self nor child`);
-  return { by, ...fields };
-}
-
-function map(value: unknown, at: string, keys?: readonly string[]): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error(`${at}: not a map`);
-  for (const key of Object.keys(value))
-    if (keys !== undefined && !keys.includes(key)) throw new Error(`${at}: unknown key ${key}`);
-  return value as Record<string, unknown>;
-}
-
-function list(value: unknown, at: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${at}: not a list`);
-  return value;
-}
-
-function string(value: unknown, at: string): string {
-  if (typeof value !== "string") throw new Error(`${at}: not a text (quote it)`);
-  return value;
-}
-
-function strings(value: unknown, at: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(map(value, at)).map(([key, one]) => [key, string(one, `${at}.${key}`)]));
-}
-
-function boolean(value: unknown, at: string): boolean {
-  if (typeof value !== "boolean") throw new Error(`${at}: not true or false`);
-  return value;
+function readTests(text: string, file: string): RuleTests {
+  const tests = readRuleTests(text, file);
+  if ("rule" in tests) return tests;
+  throw new Error(`${file}:${tests.line}:${tests.column}: ${tests.message}`);
 }

@@ -21,7 +21,7 @@ export interface InputReader {
 
 export interface ReaderOptions {
   readonly normalizer: JsonNormalizer;
-  readonly sorter: TimeSorter;
+  readonly sorter: Pick<TimeSorter, "add">;
   /** Index of the input. */
   readonly input: number;
   /** Where in the input (a line, or a byte), why, and how many records it cost. */
@@ -39,7 +39,7 @@ export function openReader(format: Format, options: ReaderOptions): InputReader 
 /** Numbers the events of one input and gives undated ones the time of those before them. */
 class Intake {
   undated = 0;
-  readonly #sorter: TimeSorter;
+  readonly #sorter: Pick<TimeSorter, "add">;
   readonly #input: number;
   #sequence = 0;
   #lastMs = 0;

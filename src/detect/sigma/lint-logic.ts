@@ -13,6 +13,9 @@ import { numericValue } from "./value.ts";
  */
 const stepCountMax = 50_000;
 
+/** Choices that a search makes on the way to one answer: each takes frames of the stack. Beyond, the answer is "possible". */
+const choiceDepthMax = 500;
+
 /** A pair of demands that no event meets; `onList` when an event whose field is a list could. */
 export interface Conflict {
   readonly left: Predicate;
@@ -28,7 +31,11 @@ export interface Possibility {
 }
 
 /** Whether `node` can be `wanted` for some event. */
-export function possibility(rule: Pick<RuleIr, "predicates" | "selections">, node: Condition, wanted: boolean): Possibility {
+export function possibility(
+  rule: Pick<RuleIr, "predicates" | "selections">,
+  node: Condition,
+  wanted: boolean,
+): Possibility {
   const search = new Search(rule);
   const possible = search.meets(node, wanted);
   return possible || search.conflict === undefined ? { possible } : { possible, conflict: search.conflict };
@@ -44,6 +51,7 @@ class Search {
   readonly #rule: Pick<RuleIr, "predicates" | "selections">;
   readonly #byField = new Map<string, Demand[]>();
   #steps = 0;
+  #depth = 0;
 
   constructor(rule: Pick<RuleIr, "predicates" | "selections">) {
     this.#rule = rule;
@@ -81,10 +89,14 @@ class Search {
         const { predicate } = part as Extract<Condition, { kind: "test" }>;
         return { predicate: this.#rule.predicates[predicate]!, wanted };
       });
-      return this.#demands(demands, () => end === parts.length ? next() : this.#all(parts, end, wanted, next));
+      return this.#demands(demands, () => (end === parts.length ? next() : this.#all(parts, end, wanted, next)));
     }
     if (at === parts.length) return next();
-    return this.#way(parts[at]!, wanted, () => this.#all(parts, at + 1, wanted, next));
+    if (this.#depth >= choiceDepthMax) return true;
+    this.#depth++;
+    const result = this.#way(parts[at]!, wanted, () => this.#all(parts, at + 1, wanted, next));
+    this.#depth--;
+    return result;
   }
 
   #demand(demand: Demand, next: () => boolean): boolean {
@@ -202,11 +214,15 @@ function cannotBoth(how: How, text: string, otherHow: How, wanted: string): bool
 type Compare = Extract<Test, { op: "compare" }>;
 
 function apart(one: Compare, other: Compare): boolean {
-  const low = (test: Compare): number => (test.relation === "gt" || test.relation === "gte" ? test.value : Number.NEGATIVE_INFINITY);
-  const high = (test: Compare): number => (test.relation === "lt" || test.relation === "lte" ? test.value : Number.POSITIVE_INFINITY);
+  const low = (test: Compare): number =>
+    test.relation === "gt" || test.relation === "gte" ? test.value : Number.NEGATIVE_INFINITY;
+  const high = (test: Compare): number =>
+    test.relation === "lt" || test.relation === "lte" ? test.value : Number.POSITIVE_INFINITY;
   const from = Math.max(low(one), low(other));
   const to = Math.min(high(one), high(other));
-  const isOpen = [one, other].some(({ relation, value }) => (relation === "gt" || relation === "lt") && value === from && value === to);
+  const isOpen = [one, other].some(
+    ({ relation, value }) => (relation === "gt" || relation === "lt") && value === from && value === to,
+  );
   return from > to || (from === to && isOpen);
 }
 

@@ -9,6 +9,14 @@ export type {
 } from "./correlator.ts";
 export { Engine, type EngineOptions, type EngineStats, type InertRule } from "./engine.ts";
 export { matchesOf, type RuleMatch } from "./explain.ts";
+export {
+  type Against,
+  describeTest,
+  type Explanation,
+  explain,
+  type ItemExplanation,
+  type ValueExplanation,
+} from "./explanation.ts";
 export { interpret } from "./interpret.ts";
 export type {
   Condition,
@@ -23,6 +31,7 @@ export type {
   Test,
 } from "./ir.ts";
 export { type LinkInput, type LinkOptions, type LinkResult, linkSigma } from "./link.ts";
+export { type Finding, type LintOptions, type LintResult, lintSigma } from "./lint.ts";
 export { type ParseOptions, type ParseResult, parseSigma } from "./parse.ts";
 export { NameSlots, RecordEvent } from "./record-event.ts";
 export { type Fields, type Solution, solve } from "./solve.ts";
