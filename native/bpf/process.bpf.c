@@ -109,25 +109,25 @@ INLINE u32 fd_kind(struct task_struct *task, u32 fd) {
 }
 
 INLINE void exe_facts(struct sigil_process *p, struct file *file) {
-  struct inode *inode = BPF_CORE_READ(file, f_inode);
-  struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-  u32 dev = BPF_CORE_READ(inode, i_sb, s_dev);
+  struct inode *inode = file->f_inode;
+  struct dentry *dentry = file->f_path.dentry;
+  u32 dev = inode->i_sb->s_dev;
   char name[8] = {};
 
-  p->exe_inode = BPF_CORE_READ(inode, i_ino);
-  p->exe_size = BPF_CORE_READ(inode, i_size);
+  p->exe_inode = inode->i_ino;
+  p->exe_size = inode->i_size;
   p->exe_major = dev >> 20;
   p->exe_minor = dev & 0xfffff;
-  p->exe_mode = BPF_CORE_READ(inode, i_mode);
-  p->exe_uid = BPF_CORE_READ(inode, i_uid.val);
-  p->exe_gid = BPF_CORE_READ(inode, i_gid.val);
-  p->exe_links = BPF_CORE_READ(inode, i_nlink);
+  p->exe_mode = inode->i_mode;
+  p->exe_uid = inode->i_uid.val;
+  p->exe_gid = inode->i_gid.val;
+  p->exe_links = inode->i_nlink;
   if (bpf_core_field_exists(inode->i_ctime_sec)) {
-    p->exe_ctime_s = BPF_CORE_READ(inode, i_ctime_sec);
+    p->exe_ctime_s = inode->i_ctime_sec;
     /* Bit 31 is the kernel's mark that somebody asked for the time (I_CTIME_QUERIED, since 6.13). */
-    p->exe_ctime_ns = BPF_CORE_READ(inode, i_ctime_nsec) & 0x7fffffff;
-    p->exe_mtime_s = BPF_CORE_READ(inode, i_mtime_sec);
-    p->exe_mtime_ns = BPF_CORE_READ(inode, i_mtime_nsec);
+    p->exe_ctime_ns = inode->i_ctime_nsec & 0x7fffffff;
+    p->exe_mtime_s = inode->i_mtime_sec;
+    p->exe_mtime_ns = inode->i_mtime_nsec;
   } else {
     struct inode___since_6_7 *later = (void *)inode;
     struct inode___since_6_6 *middle = (void *)inode;
@@ -162,45 +162,47 @@ INLINE void exe_facts(struct sigil_process *p, struct file *file) {
   }
 }
 
-/* What is true of a task whichever way it was met. */
+/* What is true of a task whichever way it was met. Members are read through typed pointers where the verifier knows the type:
+ * a load each, where bpf_probe_read_kernel is a call; a null or stale pointer reads as 0 either way. */
 static __noinline int task_facts(struct sigil_process *p, struct task_struct *task) {
-  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+  struct task_struct *leader = task->group_leader;
+  struct task_struct *parent = leader->real_parent;
   /* Not `cred`: a task of the inventory may just be acting in another's name (overlayfs, nfsd). */
-  const struct cred *cred = BPF_CORE_READ(task, real_cred);
-  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  const struct cred *cred = task->real_cred;
+  struct signal_struct *signal = task->signal;
 
-  p->start_ns = BPF_CORE_READ(leader, start_boottime);
-  p->ppid = BPF_CORE_READ(parent, tgid);
-  p->parent_start_ns = BPF_CORE_READ(parent, group_leader, start_boottime);
+  p->start_ns = leader->start_boottime;
+  p->ppid = parent->tgid;
+  p->parent_start_ns = parent->group_leader->start_boottime;
 
-  p->uid = BPF_CORE_READ(cred, uid.val);
-  p->gid = BPF_CORE_READ(cred, gid.val);
-  p->euid = BPF_CORE_READ(cred, euid.val);
-  p->egid = BPF_CORE_READ(cred, egid.val);
-  p->suid = BPF_CORE_READ(cred, suid.val);
-  p->sgid = BPF_CORE_READ(cred, sgid.val);
+  p->uid = cred->uid.val;
+  p->gid = cred->gid.val;
+  p->euid = cred->euid.val;
+  p->egid = cred->egid.val;
+  p->suid = cred->suid.val;
+  p->sgid = cred->sgid.val;
   /* Its member has another type before 6.3, so the field is read whole. */
   bpf_core_read(&p->cap_effective, sizeof(p->cap_effective), &cred->cap_effective);
   bpf_core_read(&p->cap_permitted, sizeof(p->cap_permitted), &cred->cap_permitted);
-  p->user_ns = BPF_CORE_READ(cred, user_ns, ns.inum);
+  p->user_ns = cred->user_ns->ns.inum;
 
-  p->login_uid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : (u32)-1;
-  p->audit_session = bpf_core_field_exists(task->sessionid) ? BPF_CORE_READ(task, sessionid) : (u32)-1;
+  p->login_uid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : (u32)-1;
+  p->audit_session = bpf_core_field_exists(task->sessionid) ? task->sessionid : (u32)-1;
   p->session = BPF_CORE_READ(signal, pids[PIDTYPE_SID], numbers[0].nr);
   p->process_group = BPF_CORE_READ(signal, pids[PIDTYPE_PGID], numbers[0].nr);
-  struct tty_struct *tty = BPF_CORE_READ(signal, tty);
+  struct tty_struct *tty = signal->tty;
   if (tty) {
-    p->tty_major = BPF_CORE_READ(tty, driver, major);
-    p->tty_minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
+    p->tty_major = tty->driver->major;
+    p->tty_minor = tty->driver->minor_start + tty->index;
   }
 
-  struct nsproxy *ns = BPF_CORE_READ(task, nsproxy);
-  p->mnt_ns = BPF_CORE_READ(ns, mnt_ns, ns.inum);
-  p->net_ns = BPF_CORE_READ(ns, net_ns, ns.inum);
-  p->uts_ns = BPF_CORE_READ(ns, uts_ns, ns.inum);
-  p->ipc_ns = BPF_CORE_READ(ns, ipc_ns, ns.inum);
-  p->cgroup_ns = BPF_CORE_READ(ns, cgroup_ns, ns.inum);
+  struct nsproxy *ns = task->nsproxy;
+  p->mnt_ns = ns->mnt_ns->ns.inum;
+  p->net_ns = ns->net_ns->ns.inum;
+  p->uts_ns = ns->uts_ns->ns.inum;
+  p->ipc_ns = ns->ipc_ns->ns.inum;
+  p->cgroup_ns = ns->cgroup_ns->ns.inum;
+  /* Not a typed pointer: the verifier of 6.1 lets no computed offset be added to one. */
   struct pid *pid = BPF_CORE_READ(leader, thread_pid);
   u32 level = BPF_CORE_READ(pid, level);
   if (level < 33) {
@@ -208,7 +210,7 @@ static __noinline int task_facts(struct sigil_process *p, struct task_struct *ta
     p->ns_pid = BPF_CORE_READ(last, nr);
     p->pid_ns = BPF_CORE_READ(last, ns, ns.inum);
     /* The mount may be a copy (another mount namespace); the directory tells. */
-    struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+    struct dentry *root = task->fs->root.dentry;
     if (root && root != BPF_CORE_READ(last, ns, child_reaper, fs, root.dentry)) p->exe_flags |= SIGIL_EXE_CHROOTED;
   }
   bpf_probe_read_kernel_str(p->comm, 16, &task->comm);
@@ -286,8 +288,8 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
   r->process.argc = BPF_CORE_READ(bprm, argc);
   r->process.envc = BPF_CORE_READ(bprm, envc);
 
-  struct mm_struct *mm = BPF_CORE_READ(task, mm);
-  struct file *exe = BPF_CORE_READ(mm, exe_file);
+  struct mm_struct *mm = task->mm;
+  struct file *exe = mm->exe_file;
   exe_facts(&r->process, exe);
   const char *filename = BPF_CORE_READ(bprm, filename);
   const char *interp = BPF_CORE_READ(bprm, interp);
@@ -302,8 +304,8 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
   else section(r, INTERP, SIGIL_SECTION_INTERP, 0, s->used, 0);
   put_cgroup(s, r, task);
 
-  unsigned long arg_start = BPF_CORE_READ(mm, arg_start), arg_end = BPF_CORE_READ(mm, arg_end);
-  unsigned long env_start = BPF_CORE_READ(mm, env_start), env_end = BPF_CORE_READ(mm, env_end);
+  unsigned long arg_start = mm->arg_start, arg_end = mm->arg_end;
+  unsigned long env_start = mm->env_start, env_end = mm->env_end;
   r->process.args_bytes = arg_end - arg_start;
   r->process.env_bytes = env_end - env_start;
   put_user(s, r, ARGS, SIGIL_SECTION_ARGS, arg_start, arg_end);
@@ -395,8 +397,8 @@ int process_inventory(struct bpf_iter__task *ctx) {
   struct exec_record *r = record_begin(s, c, SIGIL_KIND_TASK, pid, pid);
   task_facts(&r->process, task);
   r->process.old_tid = pid;
-  struct mm_struct *mm = BPF_CORE_READ(task, mm);
-  struct file *exe = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
+  struct mm_struct *mm = task->mm;
+  struct file *exe = mm ? mm->exe_file : NULL;
   if (exe && !(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
     exe_facts(&r->process, exe);
     put_places(s, r, task, exe);

@@ -5,7 +5,7 @@
 import { exitLayout, forkLayout, headerLayout, ProcessRecord, recordKind, sourceId } from "../event/mod.ts";
 import type { BootClock, ProcessCache } from "../state/mod.ts";
 import { type NormalizeContext, ProcessEvent } from "./process-event.ts";
-import { endFields, startFields } from "./process-fields.ts";
+import { endFields, endKeywordFields, keywordFields, startFields } from "./process-fields.ts";
 import { decodeExit } from "./signals.ts";
 
 export interface NormalizerOptions extends NormalizeContext {
@@ -39,8 +39,8 @@ export class Normalizer {
     this.#processes = options.processes;
     this.#clock = options.clock;
     this.#record = new ProcessRecord(Buffer.alloc(headerLayout.bytes));
-    this.#start = new ProcessEvent("process_start", sourceId("linux/process_creation"), startFields, options);
-    this.#end = new ProcessEvent("process_end", sourceId("linux/process_termination"), endFields, options);
+    this.#start = new ProcessEvent("process_start", sourceId("linux/process_creation"), startFields, keywordFields, options);
+    this.#end = new ProcessEvent("process_end", sourceId("linux/process_termination"), endFields, endKeywordFields, options);
   }
 
   /** Takes the record at `at` of `bytes`; the event it means, valid until the next call, or `undefined`. */

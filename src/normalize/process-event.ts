@@ -13,7 +13,7 @@ import {
   type SourceId,
 } from "../event/mod.ts";
 import type { ProcessCache, ProcessEntry, Program, UserNames } from "../state/mod.ts";
-import { type FieldReader, keywordFields } from "./process-fields.ts";
+import type { FieldReader } from "./process-fields.ts";
 import type { ExitStatus } from "./signals.ts";
 
 /** What every live event can ask. */
@@ -51,6 +51,7 @@ export class ProcessEvent implements NormalizedEvent {
     kind: EventKind,
     source: SourceId,
     readers: Readonly<Record<string, FieldReader>>,
+    keywordFields: ReadonlySet<string>,
     context: NormalizeContext,
   ) {
     this.kind = kind;

@@ -109,6 +109,9 @@ export const keywordFields: ReadonlySet<string> = new Set([
   "CgroupPath",
 ]);
 
+/** An end says nothing that its start did not say: the same keyword would match twice. */
+export const endKeywordFields: ReadonlySet<string> = new Set();
+
 /** Sysmon's spelling of a moment: `2026-01-31 12:00:00.123`, UTC. */
 function utcTime(timeMs: number): string {
   return new Date(timeMs).toISOString().replace("T", " ").slice(0, 23);

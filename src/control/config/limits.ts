@@ -56,7 +56,7 @@ export const logCloseTimeoutMs = 1000;
 // Sensor and state.
 
 /** Pause between two drains of the kernel's ring: a thousand wake-ups a second at most, and a millisecond of latency under load. */
-export const sensorBatchUs = 1000;
+export const sensorBatchUs = 5000;
 /** Processes remembered, running and exited: twice the default pid_max. */
 export const processesMax = 65_536;
 /** Exited processes among them, for their children's events and late alerts. A storm of 1,500 starts a second is five seconds. */
