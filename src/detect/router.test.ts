@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import type { NormalizedEvent } from "../event/mod.ts";
+import { FieldTable, type NormalizedEvent } from "../event/mod.ts";
 import { type DetectorSet, DetectorStore, type EventHandler, SensorEventRouter } from "./mod.ts";
+import { Engine } from "./sigma/mod.ts";
 
 const event: NormalizedEvent = { kind: "other", source: 0, timeMs: 0, get: () => undefined, eachText: () => {} };
 
@@ -46,7 +47,8 @@ test("whatever is thrown is kept as it is", () => {
 });
 
 test("a swap puts the new set in place at once, and is counted", () => {
-  const set = (digest: string): DetectorSet => ({ sigma: {} as DetectorSet["sigma"], digest });
+  const engine = (): Engine => new Engine([], { slots: new FieldTable(), route: () => ({ sources: [] }) });
+  const set = (digest: string): DetectorSet => ({ sigma: engine(), digest });
   const first = set("1");
   const second = set("2");
   const store = new DetectorStore(first);

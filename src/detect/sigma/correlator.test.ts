@@ -256,11 +256,40 @@ describe("memory", () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(1.6 * byteLength);
   });
 
+  test("of groups that went is free, also for those that came after them", () => {
+    for (const type of ["event_count", "value_sum", "temporal_ordered"]) {
+      const condition =
+        type === "temporal_ordered" ? "" : `\ncondition: { ${type === "value_sum" ? "field: n, " : ""}gte: 5 }`;
+      const body = `type: ${type}\nrules: a\ngroup-by: user\ntimespan: 1d${condition}`;
+      const run = new Run([a, correlationText("x", body)], { correlationLimits: { groupCountMax: 100 } });
+      for (let i = 0; i < 1000; i++) run.feed([i, { kind: "a", user: `u${i}`, n: 1 }]);
+      Bun.gc(true);
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < 60_000; i++) run.feed([i, { kind: "a", user: `v${i}`, n: 1 }]);
+      run.told.length = 0;
+      Bun.gc(true);
+      expect(run.engine.correlationStats).toMatchObject({ groupCount: 100 });
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(8e6);
+    }
+  });
+
   test("numbers of one group are bounded: the newest are kept, and the rest counted", () => {
     const body = "type: value_median\nrules: a\ntimespan: 1d\ncondition: { field: n, gt: 5 }";
     const run = new Run([a, correlationText("x", body)]);
     for (let i = 0; i < 11_000; i++) run.feed([i, { kind: "a", n: 1 }]);
     expect(run.engine.correlationStats).toMatchObject({ overflowCount: 1000 });
+  });
+});
+
+describe("an order with more events than are kept", () => {
+  const order = correlationText("x", "type: temporal_ordered\nrules: [a, b]\ntimespan: 1d");
+
+  test("loses nothing in order, and counts a late event that may have lost its place", () => {
+    const run = new Run([a, b, order]);
+    for (let i = 0; i < 1000; i++) run.feed(at(i));
+    expect(run.engine.correlationStats).toMatchObject({ overflowCount: 0 });
+    expect(run.feed(at(1000, "u", "b")).heard).toEqual(["x@1000"]);
+    expect(run.feed(at(10)).engine.correlationStats).toMatchObject({ overflowCount: 1 });
   });
 });
 

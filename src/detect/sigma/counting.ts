@@ -118,7 +118,11 @@ export class ValueCountWindow implements Window {
     else after.older = seen;
   }
 
-  #unlink({ older, newer }: Seen): void {
+  #unlink(seen: Seen): void {
+    const { older, newer } = seen;
+    // One that is gone must not hold on to all that came after it, should anything still refer to it.
+    seen.older = undefined;
+    seen.newer = undefined;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;

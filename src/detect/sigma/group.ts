@@ -180,7 +180,11 @@ export class CorrelationState {
     for (let group = this.#oldest; group !== undefined; group = group.newer) yield group;
   }
 
-  #unlink({ older, newer }: Group): void {
+  #unlink(group: Group): void {
+    const { older, newer } = group;
+    // One that is gone must not hold on to all that came after it, should anything still refer to it.
+    group.older = undefined;
+    group.newer = undefined;
     if (older === undefined) this.#oldest = newer;
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;

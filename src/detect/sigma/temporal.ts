@@ -89,12 +89,28 @@ export class TemporalWindow implements Window {
   }
 }
 
+/** One list for all groups of a correlation. */
+const alternatives = new WeakMap<WindowPlan, readonly Alternative[]>();
+const noLengths: number[][] = [];
+
+function alternativesFor(plan: WindowPlan): readonly Alternative[] {
+  const known = alternatives.get(plan);
+  if (known !== undefined) return known;
+  const { condition, feedCount } = plan;
+  const every: Alternative = { present: Array.from({ length: feedCount }, (_, feed) => feed), absent: [] };
+  const tree = condition.kind === "boolean" ? alternativesOf(condition.tree, orderedAlternativeMax) : undefined;
+  const list = tree ?? (condition.kind === "every" ? [every] : []);
+  alternatives.set(plan, list);
+  return list;
+}
+
 /**
  * Rules in the order listed; events of equal time count as in order. For each beginning of an order the latest possible start is kept
  * (`starts`): a later start is better, whatever follows. An event in order of time moves these on; a late one makes them anew
  * from the events kept.
  */
 export class OrderedWindow implements Window {
+  /** Late events for which not all was kept that they could have been put between. */
   overflowCount = 0;
   readonly #spanMs: number;
   readonly #condition: CorrelationCondition;
@@ -106,18 +122,24 @@ export class OrderedWindow implements Window {
   readonly #starts: number[][];
   /** Per length - 1 and last rule: the latest start of any such order; only where a number of rules is asked for. */
   readonly #lengths: number[][];
+  /** The newest event, and the highest feed of those at that time: what is not before these moves the orders on. */
   #lastMs = never;
+  #lastFeed = -1;
+  /** The newest event that had to go for want of room. */
+  #droppedMs = never;
 
-  constructor({ timespanMs, condition, feedCount }: WindowPlan) {
+  constructor(plan: WindowPlan) {
+    const { timespanMs, condition, feedCount } = plan;
     this.#spanMs = timespanMs;
     this.#condition = condition;
     this.#feedCount = feedCount;
     this.#last = new LastTimes(feedCount);
-    const all = Array.from({ length: feedCount }, (_, feed) => feed);
-    const tree = condition.kind === "boolean" ? alternativesOf(condition.tree, orderedAlternativeMax) : undefined;
-    this.#alternatives = tree ?? (condition.kind === "every" ? [{ present: all, absent: [] }] : []);
+    this.#alternatives = alternativesFor(plan);
     this.#starts = this.#alternatives.map(({ present }) => present.map(() => never));
-    this.#lengths = condition.kind === "compare" ? all.map(() => all.map(() => never)) : [];
+    this.#lengths =
+      condition.kind === "compare"
+        ? Array.from({ length: feedCount }, () => new Array<number>(feedCount).fill(never))
+        : noLengths;
   }
 
   add(timeMs: number, newestMs: number, { feeds }: Sample): void {
@@ -125,16 +147,18 @@ export class OrderedWindow implements Window {
     const ring = this.#ring;
     for (const feed of feeds) ring.insert(timeMs, feed, 0);
     while (ring.isStale(minMs)) ring.head++;
-    while (ring.length > orderedEventCountMax) {
-      ring.head++;
-      this.overflowCount++;
-    }
+    while (ring.length > orderedEventCountMax) this.#droppedMs = ring.times[ring.head++]!;
     ring.compact();
     this.#last.add(timeMs, minMs, feeds);
-    if (timeMs > this.#lastMs) {
+    if (timeMs > this.#lastMs || (timeMs === this.#lastMs && feeds[0]! >= this.#lastFeed)) {
       this.#lastMs = timeMs;
+      this.#lastFeed = feeds.at(-1)!;
       for (const feed of feeds) this.#step(timeMs, feed);
-    } else this.#replay();
+      return;
+    }
+    if (timeMs === this.#lastMs) this.#lastFeed = Math.max(this.#lastFeed, feeds.at(-1)!);
+    if (this.#droppedMs >= minMs) this.overflowCount++;
+    this.#replay();
   }
 
   /** Moves all orders on by an event that is not earlier than those before it; `feed` ascends among events of equal time. */
@@ -189,6 +213,6 @@ export class OrderedWindow implements Window {
 
   get byteLength(): number {
     const states = this.#starts.reduce((sum, { length }) => sum + length, 0) + this.#lengths.length ** 2;
-    return 400 + this.#ring.byteLength + states * 8;
+    return 900 + this.#ring.byteLength + states * 8;
   }
 }

@@ -26,7 +26,7 @@ export interface Window {
   holds(): boolean;
   /** Count, sum, average … of that window; how many rules occurred, for temporal types. */
   value(): number;
-  /** Entries that were in the window and had to go for want of room, since it was made. */
+  /** Entries that mattered and had to go for want of room, since it was made. */
   readonly overflowCount: number;
   /** Entries held, in order of time. Replaying them into an empty window gives the same window, but for what overflowed. */
   entries(): Entry[];
