@@ -79,5 +79,25 @@ export const time: ArgumentType<number> = {
   },
 };
 
+/** Most things that a person asks to see one by one. */
+const countMax = 1000;
+
+export const count: ArgumentType<number> = {
+  name: "N",
+  complete: "nothing",
+  parse(text) {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+    if (value >= 1 && value <= countMax) return value;
+    return new BadValue(`'${shorten(text, 60)}' is not a number from 1 to ${countMax}`);
+  },
+};
+
+/** A rule: by id, title, file name, or path. */
+export const rule: ArgumentType<string> = {
+  name: "RULE",
+  complete: "path",
+  parse: (text) => (text === "" ? new BadValue("a rule must not be empty") : text),
+};
+
 /** Words of a command, for `help`. */
 export const commandWord: ArgumentType<string> = { name: "COMMAND", complete: "command", parse: (text) => text };

@@ -38,6 +38,11 @@ const minLevel = flag({
   keys: ["sigma.min_level", "alerts.min_level"],
 });
 const json = flag({ name: "json", doc: "print JSON" });
+const platform = flag({
+  name: "platform",
+  value: type.platform,
+  doc: "platform to judge for (default: this one)",
+});
 
 export const commands = [
   {
@@ -102,20 +107,93 @@ export const commands = [
     ],
   },
   {
+    id: "rules list",
+    summary: "List the rules and say which can fire here",
+    description: [
+      "Every rule with level, status, log source, file, and its state: active, inert (nothing on this platform produces what it " +
+        "looks at) or filtered (the configuration leaves it out), with the reason. A table on a terminal; elsewhere a line for each rule with " +
+        "id, title, level, status, log source, state, reason and file between tabs. Exit status 2 when documents were rejected.",
+    ],
+    flags: [config, rules, platform, json, logLevel],
+    examples: [
+      { line: "agent rules list", doc: "the rules that would run" },
+      { line: "agent rules list --rules ./rules | grep -w inert | cut -f 2,7", doc: "which are inert, and why" },
+    ],
+  },
+  {
     id: "rules validate",
     summary: "Check rules and say which can fire here",
     description: [
       "Parses and compiles every rule. Rejected rules are listed with file, line, column and a hint; inert ones (nothing on " +
         "this platform produces what they look at) with the reason. Exit status 1 when a rule is rejected.",
+      "Warnings name what is probably not meant in rules that load: conditions that are always or never true, selections that nobody uses, fields " +
+        "that the log source does not have, tags that ATT&CK does not know, and the like.",
+    ],
+    flags: [config, rules, platform, json, logLevel],
+    examples: [{ line: "agent rules validate --rules ./rules", doc: "check a folder" }],
+  },
+  {
+    id: "rules explain",
+    summary: "Show what a rule asks, or why it matches an event",
+    description: [
+      "With --event: holds the rule against the first events of a recording, part by part: what holds, what does not, and what the event has " +
+        "instead. Exit status 0 when an event matched, 1 when none did, 2 when the rule or the events could not be read.",
+      "Without --event: what each selection and modifier of the rule amounts to, which events it is shown, and which of its fields are never filled.",
+    ],
+    flags: [
+      flag({
+        name: "rule",
+        value: type.rule,
+        doc: "the rule: its id, title, file name or path",
+        more: "A path is read by itself, whatever the configuration says; a file of several rules has all of them explained.",
+      }),
+      flag({ name: "event", value: type.pathOrStdin, doc: "recorded events: EVTX, NDJSON, JSON; - is stdin" }),
+      flag({ name: "limit", value: type.count, doc: "how many events to explain (default: 10)" }),
+      config,
+      rules,
+      platform,
+      json,
+      logLevel,
+    ],
+    examples: [
+      { line: "agent rules explain --rule shell-on-socket", doc: "what a rule looks for" },
+      { line: "agent rules explain --rule rule.yml --event events.ndjson", doc: "why does it not match?" },
+    ],
+  },
+  {
+    id: "rules test",
+    summary: "Run the tests that lie beside rules",
+    description: [
+      "For each rule file NAME.yml with a NAME.tests.yml beside it: evaluates the events of the tests, compiled and interpreted, and says which " +
+        "match that must not, or do not match that must, with an explanation. Detonations are counted and not run.",
+      "Exit status 1 when a test fails; 2 when one could not be run, or when there was none.",
     ],
     flags: [
       config,
       rules,
-      flag({ name: "platform", value: type.platform, doc: "platform to judge for (default: this one)" }),
+      flag({ name: "junit", value: type.file, doc: "write a JUnit report to FILE as well" }),
       json,
       logLevel,
     ],
-    examples: [{ line: "agent rules validate --rules ./rules", doc: "check a folder" }],
+    examples: [{ line: "agent rules test --rules ./rules --junit report.xml", doc: "in CI" }],
+  },
+  {
+    id: "rules coverage",
+    summary: "Show what the rules cover of MITRE ATT&CK",
+    description: [
+      "Makes a layer for the ATT&CK Navigator (format 4.5): each technique that a rule is tagged with, scored by the number of rules, with their " +
+        "titles. Without --output the layer goes to stdout; with it, a summary by tactic does.",
+      "Without --platform all rules that load count; with it, those that can fire there.",
+    ],
+    flags: [
+      config,
+      rules,
+      flag({ name: "output", value: type.file, doc: "write the layer to FILE, print a summary" }),
+      flag({ name: "platform", value: type.platform, doc: "count only rules that can fire there" }),
+      flag({ name: "json", doc: "print the summary as JSON" }),
+      logLevel,
+    ],
+    examples: [{ line: "agent rules coverage --output layer.json", doc: "a layer for the Navigator" }],
   },
   {
     id: "config check",
@@ -189,7 +267,7 @@ export type CommandArgs<Id extends CommandId> = ArgsOf<CommandOf<Id>>;
 /** First words that stand for a family of commands. */
 export const families: Readonly<Record<string, string>> = {
   config: "Check, show or write the configuration",
-  rules: "Check rules",
+  rules: "List, check, explain and test rules",
 };
 
 /** `agent --service install` and `agent service install` are the same. Takes effect once the command exists. */

@@ -11,6 +11,7 @@ import {
   loadConfig,
   secretKeyNames,
 } from "../control/config/mod.ts";
+import type { Platform } from "../event/mod.ts";
 import { commands } from "./commands.ts";
 import { formatDiagnostics } from "./diagnostics.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -31,6 +32,20 @@ export function usesColor(fd: 1 | 2, env: Readonly<Record<string, string | undef
 
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   return isatty(fd);
+}
+
+/** Columns of the terminal that stdout is; COLUMNS where it is none, or does not say. */
+export function terminalWidth(): number {
+  const width = process.stdout.columns ?? Number(process.env.COLUMNS);
+  return Number.isInteger(width) && width >= 20 ? Math.min(width, widthMax) : 100;
+}
+
+/** Wider lines are not read; a terminal that claims more would make tables of megabytes. */
+const widthMax = 400;
+
+/** What a command judges for when nobody names a platform. */
+export function thisPlatform(): Platform {
+  return process.platform === "win32" ? "windows" : "linux";
 }
 
 export function isRoot(): boolean {

@@ -2,6 +2,8 @@
 
 import { diagnosticLineLengthMax } from "../control/config/mod.ts";
 import { type Diagnostic, printable } from "../std/mod.ts";
+import { ExitCode } from "./exit-code.ts";
+import { writeErr } from "./output.ts";
 
 export interface DiagnosticStyle {
   readonly color: boolean;
@@ -61,4 +63,16 @@ function excerpt(line: string, column: number): { shown: string; caret: string }
   const rest = printable(line.slice(Math.max(start, column - 1), end).replaceAll("\t", " "));
   const width = Bun.stringWidth(lead + before);
   return { shown: `${lead}${before}${rest}${end < line.length ? "…" : ""}`, caret: `${" ".repeat(width)}^` };
+}
+
+/** Says on stderr how many documents were rejected, and gives the exit status that this means for a command about the others. */
+export function sayRejected(count: number): ExitCode {
+  if (count === 0) return ExitCode.ok;
+  writeErr(`${count} documents were rejected and are left out (see: agent rules validate)\n`);
+  return ExitCode.partial;
+}
+
+/** The SGR code in which a level is shown. */
+export function levelColor(level: string): string | undefined {
+  return { critical: "1;31", high: "31", medium: "33", low: "36", informational: "2" }[level];
 }

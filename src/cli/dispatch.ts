@@ -14,6 +14,10 @@ type Entry<Id extends CommandId> = (args: CommandArgs<Id>) => ExitCode | Promise
 const loaders: { readonly [Id in CommandId]: () => Promise<Entry<Id>> } = {
   run: async () => (await import("./run.ts")).runEntry,
   replay: async () => (await import("./replay.ts")).replayEntry,
+  "rules list": async () => (await import("./rules-list.ts")).listEntry,
+  "rules explain": async () => (await import("./rules-explain.ts")).explainEntry,
+  "rules test": async () => (await import("./rules-test.ts")).testEntry,
+  "rules coverage": async () => (await import("./rules-coverage.ts")).coverageEntry,
   "rules validate": async () => (await import("./rules.ts")).validateEntry,
   "config check": async () => (await import("./config.ts")).checkEntry,
   "config show": async () => (await import("./config.ts")).showEntry,

@@ -1,7 +1,9 @@
 // Writing results to stdout and messages to stderr, for commands that end by themselves. Synchronous on purpose: nothing
 // is lost when the process exits right after. (`run` writes alerts through its own bounded sink, not through this.)
 
-import { writeSync } from "node:fs";
+import { writeFileSync, writeSync } from "node:fs";
+import { printable } from "../std/mod.ts";
+import { ExitCode } from "./exit-code.ts";
 
 /** The reader of stdout went away. Ends a command quietly, exit status 0. */
 export class ClosedOutputError extends Error {
@@ -30,6 +32,34 @@ export function writeErr(text: string): void {
   try {
     writeAll(2, text);
   } catch {}
+}
+
+/**
+ * Writes a result to a file, over what stood there; `-` is stdout. Says what went wrong, and gives the exit status that it means. (A
+ * plain write: whoever names a device or a pipe wants it written to, not replaced.)
+ */
+export function writeFile(path: string, text: string): ExitCode {
+  if (path === "-") {
+    writeOut(text);
+    return ExitCode.ok;
+  }
+  try {
+    writeFileSync(path, text);
+    return ExitCode.ok;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isPermission = code === "EACCES" || code === "EPERM";
+    const reasons: Readonly<Record<string, string>> = {
+      EACCES: "permission denied",
+      EPERM: "permission denied",
+      ENOENT: "there is no such folder",
+      EISDIR: "it is a folder",
+      ENOSPC: "no space is left",
+    };
+    if (code === undefined) throw error;
+    writeErr(`agent: cannot write ${printable(path)}: ${reasons[code] ?? code}\n`);
+    return isPermission ? ExitCode.noPermission : ExitCode.findings;
+  }
 }
 
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));

@@ -1,17 +1,20 @@
 // `agent rules validate`.
 
-import { parseSigmaFiles, readRuleFiles, type SigmaRules } from "../control/rules/mod.ts";
+import { lintRules, parseSigmaFiles, readRuleFiles, type SigmaRules } from "../control/rules/mod.ts";
 import { Engine, type InertRule } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform } from "../event/mod.ts";
-import { printable } from "../std/mod.ts";
+import { type Diagnostic, printable } from "../std/mod.ts";
 import type { CommandArgs } from "./commands.ts";
-import { requireConfig, usesColor } from "./context.ts";
+import { requireConfig, thisPlatform, usesColor } from "./context.ts";
 import { formatDiagnostics } from "./diagnostics.ts";
 import { ExitCode } from "./exit-code.ts";
 import { writeErr, writeOut } from "./output.ts";
 
 /** Inert rules that are listed one by one for people; `--json` has them all. */
 const inertShownMax = 20;
+
+/** Warnings that are shown to people, for the same reason; faults are all shown. */
+const warningsShownMax = 50;
 
 export async function validateEntry(args: CommandArgs<"rules validate">): Promise<ExitCode> {
   const config = requireConfig(args);
@@ -20,10 +23,12 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
   // Every rule is judged, whatever the configuration would filter.
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const { documents, rules, correlations, filters, templates, diagnostics } = sigma;
-  const platform = args.platform ?? (process.platform === "win32" ? "windows" : "linux");
+  const platform = args.platform ?? thisPlatform();
   const inert = inertRules(sigma, platform);
   const rejected = diagnostics.filter((one) => one.severity === "error");
-  const warnings = diagnostics.filter((one) => one.severity === "warning");
+  const lints = lintRules(files, config.sigma.placeholders);
+  const warnings = inOrder([...diagnostics.filter((one) => one.severity === "warning"), ...lints.warnings]);
+  const warningCount = warnings.length + lints.omitted;
   const active = rules.length + correlations.length - inert.length;
   const loaded = rules.length + correlations.length + filters + templates;
 
@@ -41,12 +46,16 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
       inert,
       rejected: rejected.map(bare),
       warnings: warnings.map(bare),
+      ...(lints.omitted === 0 ? {} : { warnings_omitted: lints.omitted }),
       skipped: { files: files.skippedCount, named: files.skipped },
     };
     writeOut(`${JSON.stringify(result)}\n`);
   } else {
     const sources = new Map(files.files.map(({ path, text }) => [path, text]));
-    writeErr(formatDiagnostics(diagnostics, 0, { color: usesColor(2), sources }));
+    const style = { color: usesColor(2), sources };
+    writeErr(formatDiagnostics(rejected, 0, style) + formatDiagnostics(warnings.slice(0, warningsShownMax), 0, style));
+    if (warningCount > warningsShownMax)
+      writeErr(`… and ${warningCount - warningsShownMax} more warnings (see --json)\n`);
     for (const { path, reason } of files.skipped.slice(0, inertShownMax)) {
       writeErr(`${printable(path)}: skipped: ${reason}\n`);
     }
@@ -62,7 +71,7 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     if (inert.length > inertShownMax) text += `… and ${inert.length - inertShownMax} more inert rules (see --json)\n`;
     const skipped = files.skippedCount === 0 ? "" : `, ${files.skippedCount} files skipped`;
     text += `${documents} documents: ${loaded} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
-    text += `${rejected.length} rejected, ${warnings.length} warnings${skipped}`;
+    text += `${rejected.length} rejected, ${warningCount} warnings${skipped}`;
     for (const [count, what] of [
       [correlations.length, "correlations"],
       [filters, "filters"],
@@ -71,6 +80,12 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
       if (count > 0) text += `, ${count} ${what}`;
     return `${text}\n`;
   }
+}
+
+/** Warnings of one file together, from its top to its end; files in the order of loading. */
+function inOrder(warnings: readonly Diagnostic[]): readonly Diagnostic[] {
+  const byFile = [...Map.groupBy(warnings, ({ file }) => file).values()];
+  return byFile.flatMap((list) => list.sort((a, b) => a.line - b.line || a.column - b.column));
 }
 
 /** Rules that can never fire on `platform`, each with the reason. */

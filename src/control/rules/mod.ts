@@ -1,7 +1,17 @@
 /** The door of `control/rules`: from paths or the binary itself to rules that an engine can take. */
+export { type Coverage, coverageOf, navigatorLayer, type TacticCoverage, type TechniqueCoverage } from "./coverage.ts";
 export { embeddedRulesFile } from "./embed.ts";
+export { junitXml } from "./junit.ts";
 export { type LintReport, lintRules } from "./lint.ts";
 export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type RuleKind, ruleKind } from "./load.ts";
+export {
+  type EventOutcome,
+  eventFields,
+  type RuleOutcome,
+  ruleName,
+  runRuleTests,
+  type TestsReport,
+} from "./run-tests.ts";
 export {
   builtKinds,
   excludedBy,
@@ -11,6 +21,7 @@ export {
   type SigmaFilter,
   type SigmaRules,
 } from "./sigma.ts";
+export { type RuleState, ruleStates } from "./state.ts";
 export {
   type Detonation,
   type ExpectedProcess,

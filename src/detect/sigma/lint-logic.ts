@@ -8,10 +8,10 @@ import { compileRegex } from "./regex.ts";
 import { numericValue } from "./value.ts";
 
 /**
- * Demands that are weighed against others in one search. A rule of the public corpus takes a few hundred; what takes more counts as
- * possible, so that the lint stays quiet rather than slow.
+ * What one search may cost: one for each pair of demands, and more where their texts are long or one is an expression. A rule of the
+ * public corpus takes a few hundred; what takes more counts as possible, so that the lint stays quiet rather than slow.
  */
-const stepCountMax = 50_000;
+const costMax = 50_000;
 
 /** Choices that a search makes on the way to one answer: each takes frames of the stack. Beyond, the answer is "possible". */
 const choiceDepthMax = 500;
@@ -50,7 +50,7 @@ class Search {
   conflict: Conflict | undefined;
   readonly #rule: Pick<RuleIr, "predicates" | "selections">;
   readonly #byField = new Map<string, Demand[]>();
-  #steps = 0;
+  #cost = 0;
   #depth = 0;
 
   constructor(rule: Pick<RuleIr, "predicates" | "selections">) {
@@ -133,7 +133,8 @@ class Search {
   #fits(demand: Demand, others: readonly Demand[]): boolean {
     for (const other of others) {
       // Out of patience: what was not proven impossible is possible.
-      if (++this.#steps > stepCountMax) return true;
+      this.#cost += 1 + factsOf(demand.predicate.test).cost + factsOf(other.predicate.test).cost;
+      if (this.#cost > costMax) return true;
       const conflict = contradiction(demand, other);
       if (conflict === undefined) continue;
       this.conflict = conflict;
@@ -155,9 +156,27 @@ function contradiction(one: Demand, other: Demand): Conflict | undefined {
   return { left: yes.predicate, right: no.predicate, onList: false };
 }
 
+/** Of a test, worked out once: the same for tests that ask the same, and what comparing with it costs. */
+interface Facts {
+  readonly key: string;
+  readonly cost: number;
+}
+
+const known = new WeakMap<Test, Facts>();
+
+function factsOf(test: Test): Facts {
+  let facts = known.get(test);
+  if (facts === undefined) {
+    const key = JSON.stringify(test);
+    facts = { key, cost: (key.length >> 8) + (test.op === "regex" ? 50 : 0) };
+    known.set(test, facts);
+  }
+  return facts;
+}
+
 /** Whether every value that satisfies `one` satisfies `other`; false when that is not known. Right for lists too. */
 export function implies(one: Test, other: Test): boolean {
-  if (one === other || JSON.stringify(one) === JSON.stringify(other)) return true;
+  if (one === other || (one.op === other.op && factsOf(one).key === factsOf(other).key)) return true;
   if (one.op === "null") return false;
   if (other.op === "exists") return true;
   if (other.op === "present") return one.op !== "exists";

@@ -4,6 +4,9 @@
 import type { CharSet, RegexNode } from "./regex-syntax.ts";
 import { parseRegex } from "./regex-syntax.ts";
 
+/** Parts of one body that are held against one another: their square is the cost. Longer ones are hand-made only to be long. */
+const partsMax = 64;
+
 /** Whether an expression has a repetition inside a repetition that nothing keeps apart. False for what cannot be read. */
 export function hasNestedQuantifier(source: string, flags: string): boolean {
   const node = parseRegex(source, flags);
@@ -29,6 +32,7 @@ const isOpen = (node: RegexNode): boolean => node.kind === "repeat" && node.max 
 function isAmbiguous(body: RegexNode): boolean {
   if (body.kind === "either") return body.of.some(isAmbiguous);
   const parts = body.kind === "concat" ? body.of : [body];
+  if (parts.length > partsMax) return false;
   return parts.some((part, at) => {
     if (part.kind === "either") return part.of.some((way) => isOpen(way) && !isSeparated(way, parts, at));
     if (part.kind === "concat") return isAmbiguous(part) && !isSeparated(part, parts, at);

@@ -4,7 +4,8 @@
 import { Collection } from "./collection.ts";
 import { textOffset } from "./detection.ts";
 import { describeTest } from "./explanation.ts";
-import type { RuleIr, Test } from "./ir.ts";
+import { globMatches } from "./glob.ts";
+import { many, type Piece, type RuleIr, type Test } from "./ir.ts";
 import { type Conflict, possibility } from "./lint-logic.ts";
 import { hasNestedQuantifier } from "./lint-regex.ts";
 import { type ItemPlan, readItemKey } from "./modifiers.ts";
@@ -106,6 +107,9 @@ function lintHeader(root: YamlMap, keys: readonly string[], problems: Problems, 
   }
 }
 
+/** Of one condition, those that are looked at; hand-written ones have three. */
+const quantifiersMax = 100;
+
 class RuleLint {
   readonly #root: YamlMap;
   readonly #rule: RuleIr;
@@ -199,12 +203,14 @@ class RuleLint {
   /** `all of` of one selection: either a pattern that does not select what it should, or a word too many. */
   #quantifiers(scalar: YamlScalar, selections: readonly YamlEntry[]): void {
     const isOneLine = !/[\r\n]/.test(scalar.text);
-    for (const match of scalar.text.matchAll(/(?:^|[\s(])all\s+of\s+([^\s()]+)/g)) {
+    const mentions = scalar.text.matchAll(/(?:^|[\s(])all\s+of\s+([^\s()]+)/g).take(quantifiersMax);
+    for (const match of mentions) {
       const target = match[1]!;
-      const parts = target.split("*").map(RegExp.escape).join(".*");
-      const pattern = new RegExp(`^${target === "them" ? "(?!_).*" : parts}$`, "s");
-      const hidden = target.startsWith("_");
-      const found = selections.filter(({ key }) => pattern.test(key) && (hidden || !key.startsWith("_")));
+      const pattern = target === "them" ? "*" : target;
+      const pieces = pattern.split("*").flatMap((text, at): Piece[] => (at === 0 ? [text] : [many, text]));
+      const wanted = pieces.filter((piece) => piece !== "");
+      const hidden = pattern.startsWith("_");
+      const found = selections.filter(({ key }) => globMatches(wanted, key) && (hidden || !key.startsWith("_")));
       if (found.length !== 1) continue;
       const at = isOneLine
         ? textOffset(scalar, this.#source) + match.index + match[0].length - target.length
