@@ -39,7 +39,7 @@ const columns: readonly Column[] = [
     rank: 0,
     paint: (state) => (state === "active" ? "32" : state === "inert" ? "33" : "2"),
   },
-  { head: "TITLE", widthMin: 30, rank: 0 },
+  { head: "TITLE", widthMin: 36, rank: 0 },
   { head: "LOG SOURCE", widthMin: 20, rank: 1 },
   { head: "STATUS", widthMin: 8, rank: 2 },
   { head: "REASON", widthMin: 24, rank: 3 },

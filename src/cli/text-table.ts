@@ -26,7 +26,8 @@ export function textTable(
   const natural = columns.map(({ head }, at) =>
     cells.reduce((max, row) => Math.max(max, Bun.stringWidth(row[at] ?? "")), Bun.stringWidth(head)),
   );
-  let shown = columns.map((_, at) => at);
+  // A column in which nothing stands says nothing.
+  let shown = columns.flatMap((_, at) => (cells.length === 0 || cells.some((row) => row[at] !== "") ? [at] : []));
   const needed = (): number =>
     shown.reduce((sum, at) => sum + Math.min(natural[at]!, columns[at]!.widthMin), gap.length * (shown.length - 1));
   while (needed() > width) {
