@@ -37,6 +37,8 @@ export function lintRules(files: RuleFiles, placeholders: Readonly<Record<string
         firstByTitle.set(key, `${path}:${line}`);
         continue;
       }
+      // One title in a template stands in all of its rules.
+      if (first === `${path}:${line}`) continue;
       const message = `Another document has the title '${title}'`;
       const hint = `first in ${first}; in a list of alerts the two cannot be told apart`;
       add({ file: path, line, column, severity: "warning", code: "duplicate_title", message, hint });

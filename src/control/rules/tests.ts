@@ -126,7 +126,7 @@ class Reader {
       throw new TestsFault(
         offset,
         "unknown_key",
-        `${place.at}: unknown key ${key}`,
+        `${place.at === "" ? "" : `${place.at}: `}unknown key ${key}`,
         near === undefined ? "" : `did you mean '${near}'?`,
       );
     }
@@ -145,7 +145,8 @@ class Reader {
     if (!isMap(node)) throw this.#wrong(place, "not a map");
     return node.items.map(({ key, value }) => {
       const offset = (key as Node).range?.[0] ?? place.offset;
-      if (!isScalar(key)) throw new TestsFault(offset, "wrong_type", `${at}: a key is not a text`);
+      if (!isScalar(key))
+        throw new TestsFault(offset, "wrong_type", `${at === "" ? "" : `${at}: `}a key is not a text`);
       return { key: String(key.value), offset, value: value as Node | null };
     });
   }
@@ -192,7 +193,8 @@ class Reader {
 
   #present(place: Place): { readonly node: Node; readonly at: string } {
     const { node, at, offset } = place;
-    if (node === undefined || node === null) throw new TestsFault(offset, "missing_key", `${at}: missing`);
+    if (node === undefined || node === null)
+      throw new TestsFault(offset, "missing_key", at === "" ? "the file is empty" : `${at}: missing`);
     // One line could stand for megabytes.
     if (isAlias(node)) throw this.#wrong(place, "aliases are not read here");
     return { node, at };

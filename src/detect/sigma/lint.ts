@@ -72,7 +72,14 @@ export function lintSigma(text: string, file: string, options: LintOptions = {})
       if (!(cause instanceof RuleError)) throw cause;
     }
   }
-  const diagnostics = problems.finish().map((one): Diagnostic => ({ ...one, severity: "warning" }));
+  // What a template says stands in each of its rules, and is told once.
+  const seen = new Set<string>();
+  const diagnostics: Diagnostic[] = [];
+  for (const one of problems.finish()) {
+    const key = `${one.line}:${one.column}:${one.code}`;
+    if (!seen.has(key)) diagnostics.push({ ...one, severity: "warning" });
+    seen.add(key);
+  }
   return { diagnostics, titles };
 }
 
