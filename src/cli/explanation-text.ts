@@ -100,7 +100,7 @@ function reason(node: ItemExplanation): string {
   const decisive = node.values.filter((one) => one.holds === true).slice(0, node.link === "all" ? undefined : 1);
   const what = decisive.map(({ meaning }) => (node.count === 1 ? brief(meaning) : meaning)).join(" and ");
   if (node.found === undefined) return `the field ${what}`;
-  return `has ${JSON.stringify(node.found)}, which ${what}`;
+  return `has "${node.found}", which ${what}`;
 }
 
 /** A single expression stands in the line above already. */
@@ -117,6 +117,6 @@ function obstacle({ field, why, found }: ItemExplanation): string {
     case "no_text":
       return `has an object, which has no text: ${found}`;
     default:
-      return field === "" ? "no text of the event does" : `has ${JSON.stringify(found ?? "")}`;
+      return field === "" ? "no text of the event does" : `has "${found ?? ""}"`;
   }
 }

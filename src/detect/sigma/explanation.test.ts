@@ -83,6 +83,7 @@ test("without an event it says what each modifier amounts to", () => {
   const meaning = (line: string): string => item(explain(ruleOf(`a: { ${line} }\ncondition: a`))).values[0]!.meaning;
   expect(meaning("F: x*y")).toBe('is like "x*y"');
   expect(meaning("F: X")).toBe('is "x"');
+  expect(meaning("F|endswith: '\\X\\\\y'")).toBe('ends with "\\x\\y"');
   expect(meaning("F|cased: X")).toBe('is "X", in the same case');
   expect(meaning("F|contains|windash: ' -e'")).toContain('contains " -e" or " /e"');
   expect(meaning("F|re|i: a+")).toBe("matches /a+/i somewhere");

@@ -217,7 +217,7 @@ const relationWords = { eq: "is", lt: "is less than", lte: "is at most", gt: "is
 export function describeTest(test: Test): string {
   switch (test.op) {
     case "literal": {
-      const shown = test.texts.slice(0, valuesShownMax).map((text) => JSON.stringify(cut(text)));
+      const shown = test.texts.slice(0, valuesShownMax).map((text) => quoted(cut(text)));
       const rest = test.texts.length - shown.length;
       const texts = `${shown.join(" or ")}${rest > 0 ? ` or ${rest} more` : ""}`;
       return `${literalWords[test.how]} ${texts}${caseNote(test.cased)}`;
@@ -226,7 +226,7 @@ export function describeTest(test: Test): string {
       const text = test.pieces
         .map((piece) =>
           typeof piece === "string"
-            ? piece.replace(/[\\*?[\]]/g, "\\$&")
+            ? piece.replace(/[*?[\]]/g, "\\$&")
             : piece === many
               ? "*"
               : piece === dash
@@ -234,7 +234,7 @@ export function describeTest(test: Test): string {
                 : "?",
         )
         .join("");
-      return `is like ${JSON.stringify(text)}${caseNote(test.cased)}`;
+      return `is like ${quoted(text)}${caseNote(test.cased)}`;
     }
     case "present":
       return "has any value";
@@ -253,6 +253,11 @@ export function describeTest(test: Test): string {
     case "fieldref":
       return `${literalWords[test.how]} the value of ${test.other}${caseNote(test.cased)}`;
   }
+}
+
+/** For people: backslashes stay single, because paths are full of them. Whoever prints it takes care of control characters. */
+function quoted(text: string): string {
+  return `"${text}"`;
 }
 
 function caseNote(cased: boolean): string {
