@@ -18,7 +18,7 @@ import {
   userNamespacesMax,
 } from "../config/limits.ts";
 import type { AppConfig, LoadedConfig } from "../config/mod.ts";
-import type { AlertMessage, DetectReport } from "../detect/mod.ts";
+import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.ts";
 import { openLog, type RootLog } from "../log/mod.ts";
 import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
 import { DetectClient } from "./detect-client.ts";
@@ -26,6 +26,12 @@ import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
+
+/** Gives back memory: garbage, and code that is mapped and not needed. Some milliseconds. */
+function tidy(): void {
+  Bun.gc(true);
+  trimCode();
+}
 
 /** What a slow output gets before alerts go on to where there is room. */
 const outputPauseMs = 100;
@@ -84,6 +90,7 @@ class Agent {
   #isReady = false;
   #faultsTold = 0;
   /** An output had no room for the last alerts. */
+  readonly #storm = new StormWatch();
   #wantsPause = false;
   #drained: Promise<void> | undefined;
   #readyTimer: Timer | undefined;
@@ -277,10 +284,7 @@ class Agent {
       milliseconds: Math.round(performance.now() - this.#startedMs),
     });
     // Reading rules and starting up left garbage, and mapped code that is not needed again.
-    this.#tidyTimer = setTimeout(() => {
-      Bun.gc(true);
-      trimCode();
-    }, tidyDelayMs);
+    this.#tidyTimer = setTimeout(tidy, tidyDelayMs);
     const { durationMs } = this.#options;
     if (durationMs !== undefined && this.#durationTimer === undefined)
       this.#durationTimer = setTimeout(() => this.#end("done"), durationMs);
@@ -292,6 +296,7 @@ class Agent {
     this.#faultsTold = report.faults;
     this.#loss.take(report, performance.now(), isLast);
     this.#beat(report);
+    if (this.#storm.isOver(report.routed)) tidy();
   }
 
   /** Told with the first report after its time: the account in it is as fresh as the report. */

@@ -59,8 +59,11 @@ export const logCloseTimeoutMs = 1000;
 export const sensorBatchUs = 5000;
 /** Processes remembered, running and exited: twice the default pid_max. */
 export const processesMax = 65_536;
-/** Exited processes among them, for their children's events and late alerts. A storm of 1,500 starts a second is five seconds. */
-export const exitedProcessesMax = 8192;
+/**
+ * Exited processes among them, for events that come late. Whoever is the parent of somebody who still runs is kept besides: this
+ * is for the others, and a second of a storm of starts is enough.
+ */
+export const exitedProcessesMax = 2048;
 /** Bytes of their programs' records. At 700 bytes a program, room for 45,000 of them. */
 export const processBytesMax = 32 * MiB;
 /** Generations after which an exited ancestor is forgotten: nobody reads a longer chain in an alert. */
@@ -71,6 +74,9 @@ export const userNamespacesMax = 512;
 export const alertRingBytes = 8 * MiB;
 /** How often the detect worker reports its counters. */
 export const detectReportMs = 5000;
+/** Events in one such time that make it a busy one, and at most how many make it a quiet one: after the storm, memory is given back. */
+export const busyEventsMin = 1000;
+export const quietEventsMax = 100;
 /** Restarts of a detect worker that died, within the window, before the agent gives up. */
 export const detectRestartsMax = 5;
 export const detectRestartWindowMs = 10 * 60_000;
@@ -83,6 +89,7 @@ function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Cannot start: limits contradict each other: ${what}`);
 }
 
+relation(quietEventsMax < busyEventsMin, "a quiet time is not a busy one");
 relation(exitedProcessesMax < processesMax, "exited processes must leave room for running ones");
 relation(processBytesMax >= 256 * 65_536, "the largest programs must not push out each other at once");
 relation(alertRingBytes >= 64 * 65_536, "the alert ring must hold a burst of the largest alerts");

@@ -37,6 +37,7 @@ import {
   type StartMessage,
   type ToDetect,
 } from "./protocol.ts";
+import { StormWatch } from "./storm.ts";
 
 declare const self: Worker;
 
@@ -92,6 +93,7 @@ class DetectLoop {
   #early: Buffer[] | undefined = [];
   #earlyBytes = 0;
   #detached = false;
+  readonly #storm = new StormWatch();
 
   static open(start: StartMessage): DetectLoop | undefined {
     try {
@@ -161,6 +163,7 @@ class DetectLoop {
         reportAt = performance.now() + this.#start.reportMs;
         this.#clock.measure();
         send({ type: "report", report: this.#report() });
+        if (this.#storm.isOver(this.#router?.routed ?? 0)) Bun.gc(true);
       }
       if (taken === 0 && (woken & waitResult.drained) !== 0) break;
     }

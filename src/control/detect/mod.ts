@@ -9,3 +9,4 @@ export {
   type StartMessage,
   type ToDetect,
 } from "./protocol.ts";
+export { StormWatch } from "./storm.ts";
