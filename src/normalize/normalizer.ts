@@ -39,8 +39,20 @@ export class Normalizer {
     this.#processes = options.processes;
     this.#clock = options.clock;
     this.#record = new ProcessRecord(Buffer.alloc(headerLayout.bytes));
-    this.#start = new ProcessEvent("process_start", sourceId("linux/process_creation"), startFields, keywordFields, options);
-    this.#end = new ProcessEvent("process_end", sourceId("linux/process_termination"), endFields, endKeywordFields, options);
+    this.#start = new ProcessEvent(
+      "process_start",
+      sourceId("linux/process_creation"),
+      startFields,
+      keywordFields,
+      options,
+    );
+    this.#end = new ProcessEvent(
+      "process_end",
+      sourceId("linux/process_termination"),
+      endFields,
+      endKeywordFields,
+      options,
+    );
   }
 
   /** Takes the record at `at` of `bytes`; the event it means, valid until the next call, or `undefined`. */
