@@ -93,6 +93,8 @@ class AlertFile {
     if (at(alert, "rule.id") !== markRuleId) return;
     const args = at(alert, "process.args");
     const token = Array.isArray(args) ? String(args[1]) : "";
+    // The spawner has the mark in its own command line, and is none of those it starts.
+    if (!/-\d{6}$/.test(token)) return;
     this.tokens.set(token, (this.tokens.get(token) ?? 0) + 1);
   }
 
