@@ -137,9 +137,9 @@ test("relative paths are taken from the folder of the file that holds them, and 
   mkdirSync(join(folder, "etc"), { recursive: true });
   const file = join(folder, "etc", "c.toml");
   writeFileSync(file, '[sigma]\nrules_paths = ["rules", "/abs", "../up"]\n[logging]\nfile = "x.log"\n');
-  const { config } = loadConfig({ file, folder: "/work", env: { EDR__LOGGING__FILE: "y.log" } });
+  const { config } = loadConfig({ file, folder: "/srv", env: { EDR__LOGGING__FILE: "y.log" } });
   expect(config?.sigma.rulesPaths).toEqual([join(folder, "etc", "rules"), "/abs", join(folder, "up")]);
-  expect(config?.logging.file).toBe("/work/y.log");
+  expect(config?.logging.file).toBe("/srv/y.log");
 });
 
 test("paths of flags stay as typed, '-' and the empty path too", () => {
