@@ -17,7 +17,9 @@ for (const { path, text } of files) {
   let found: string | undefined;
   try {
     found = readFileSync(file, "utf8");
-  } catch {}
+  } catch {
+    // Absent is stale.
+  }
   if (found === wanted) continue;
   staleCount++;
   if (isCheck) {

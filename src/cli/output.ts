@@ -31,7 +31,9 @@ export function writeOut(text: string): void {
 export function writeErr(text: string): void {
   try {
     writeAll(2, text);
-  } catch {}
+  } catch {
+    // stderr is closed.
+  }
 }
 
 /**

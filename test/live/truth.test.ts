@@ -329,6 +329,7 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     const alert = await observe([act, "root", folder.in("jail"), "/bin/prog", t], lastArgument(t, "/bin/prog"));
     expect(field(alert, "Image")).toBe("/bin/prog");
     expect(field(alert, "CurrentDirectory")).toBe("/");
+    expect(field(alert, "ImageChrooted")).toBe("true");
     expect(at(alert, "file.inode")).toBe(String(statSync(folder.in("jail/bin/prog")).ino));
   });
 
@@ -339,6 +340,7 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     const script = `mount --bind ${folder.in("source")} ${folder.in("mounted")} && exec ${folder.in("mounted/prog")} ${t}`;
     const alert = await observe(["unshare", "-m", "/bin/sh", "-c", script], lastArgument(t));
     expect(field(alert, "Image")).toBe(folder.in("mounted/prog"));
+    expect(field(alert, "ImageChrooted")).toBe("false");
     const own = Number(/\d+/.exec(readlinkSync("/proc/self/ns/mnt"))?.[0]);
     expect(fact(alert, "namespaces.mnt")).toBeNumber();
     expect(fact(alert, "namespaces.mnt")).not.toBe(own);
@@ -351,6 +353,17 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     expect(fact(alert, "ns_pid")).toBe(1);
     expect(at(alert, "process.pid")).not.toBe(1);
     expect(fact(alert, "namespaces.pid")).not.toBe(Number(/\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0]));
+  });
+
+  test("a variable is found in front of more padding than a record holds", async () => {
+    // It runs long enough for the rest of its environment to be read. env(1) keeps the order: the first is furthest from the end.
+    const program = folder.copy("/bin/sleep", `${token()}-sleep`);
+    const padding = Array.from({ length: 6 }, (_, i) => `PADDING_${i}=${"p".repeat(10_000)}`).join(" ");
+    const script = folder.write("padded.sh", `exec env -i LD_PRELOAD=/nowhere.so ${padding} ${program} 0.2\n`);
+    const alert = await observe(["/bin/sh", script], (one) => at(one, "process.executable") === program);
+    expect(field(alert, "EnvLdPreload")).toBe("/nowhere.so");
+    expect(at(alert, "process.env_vars")).toEqual(["LD_PRELOAD=/nowhere.so"]);
+    expect(at(alert, "sigil.truncated") ?? []).not.toContain("Environment");
   });
 
   test("of the environment the chosen variables arrive and no other", async () => {

@@ -88,6 +88,7 @@ class Agent {
   /** SIGHUP came meanwhile: what was read may be old already. */
   #reloadAgain = false;
   #isReady = false;
+  #isEnding = false;
   #faultsTold = 0;
   /** An output had no room for the last alerts. */
   readonly #storm = new StormWatch();
@@ -107,7 +108,10 @@ class Agent {
     this.#config = options.config;
     this.#log = log;
     this.#ended = new Promise((resolve) => {
-      this.#end = resolve;
+      this.#end = (end) => {
+        this.#isEnding = true;
+        resolve(end);
+      };
     });
     const host = readHost();
     this.#encoder = new AlertEncoder({
@@ -276,6 +280,8 @@ class Agent {
 
   #onReady(): void {
     clearTimeout(this.#readyTimer);
+    // A blind sensor, or a signal meanwhile: whoever waits for this line must not be told that events are watched.
+    if (this.#isEnding) return;
     this.#isReady = true;
     if (!this.#isReloading) this.#reloaded();
     this.#log.info("agent ready", {

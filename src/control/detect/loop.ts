@@ -230,10 +230,7 @@ class DetectLoop {
     return this.#early?.some((record) => record.readUInt32LE(headerLayout.pid) === pid) === true;
   }
 
-  readonly #takeBulk = (at: number): void => {
-    const event = this.#normalizer.take(this.#sensor.bulk.bytes, at);
-    if (event !== undefined) this.#router?.route(event);
-  };
+  readonly #takeBulk = (at: number): void => this.#takeRecord(this.#sensor.bulk.bytes, at);
 
   /** The next set of rules; one that fails leaves the running one in place. */
   #trySwap(message: RulesMessage): void {
