@@ -24,6 +24,12 @@ export const matchTextLengthMax = 2_048;
 /** Processes of `sigil.ancestors`: deeper chains than shell in shell in container runtime in init are loops or attacks. */
 export const ancestorCountMax = 16;
 
+/**
+ * UTF-16 units of an ancestor's command line: what tells one shell from another. A runner that starts everything below a script in
+ * its own arguments would else add that script, several times over, to each alert of a flood.
+ */
+export const ancestorCommandLineMax = 1_024;
+
 /** Nesting and members of what a source adds under `sigil.*`. */
 export const extraDepthMax = 6;
 export const extraCountMax = 512;

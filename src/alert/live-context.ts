@@ -11,6 +11,7 @@ import {
   systemdUnitOf,
   type UserNames,
 } from "../state/mod.ts";
+import { ancestorCommandLineMax } from "./limits.ts";
 import type { ContainerContext, EventContext, ProcessContext, UserContext } from "./model.ts";
 
 export interface LiveContextSources {
@@ -75,7 +76,8 @@ function programContext(entry: ProcessEntry, record: ProcessRecord, sources: Liv
     commandLine: record.lengthOf("args") === 0 ? undefined : program?.commandLine,
     user: user(processLayout.euid),
   };
-  if (depth > 1) return shown;
+  // One unit more than is shown, so that the encoder sees that it cuts.
+  if (depth > 1) return { ...shown, commandLine: shown.commandLine?.slice(-(ancestorCommandLineMax + 1)) };
   const loginUid = field(processLayout.loginUid);
   const ttyMajor = field(processLayout.ttyMajor);
   const asParent = {

@@ -1,7 +1,7 @@
 // A ProcessContext as ECS `process.*`: the process itself, its parent one level deep with ECS names, and the chain above
 // the parent as `sigil.ancestors[]`, because ECS has no place for it.
 
-import { ancestorCountMax, longTextLengthMax } from "./limits.ts";
+import { ancestorCommandLineMax, ancestorCountMax, longTextLengthMax } from "./limits.ts";
 import type { ProcessContext, UserContext } from "./model.ts";
 import { compactDoc, type Doc, integer, isoTime, type Shaper, splitPath } from "./shaper.ts";
 
@@ -113,7 +113,7 @@ export function ancestors(context: ProcessContext, shaper: Shaper): Doc[] | unde
         "sigil.ancestors.name",
       ),
       executable,
-      command_line: shaper.text(above.commandLine, "sigil.ancestors.command_line", 4096, "tail"),
+      command_line: shaper.text(above.commandLine, "sigil.ancestors.command_line", ancestorCommandLineMax, "tail"),
       start: isoTime(above.startMs),
       user: account(above.user, "sigil.ancestors.user", shaper),
     });

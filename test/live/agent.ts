@@ -72,6 +72,17 @@ export function at(alert: Alert, path: string): unknown {
   return value;
 }
 
+/**
+ * What the alert says was cut, or undefined: what is cut of ancestors' facts left out, because whoever started the test run may
+ * have arguments of any length.
+ */
+export function cutsOf(alert: Alert): string[] | undefined {
+  const names = ((at(alert, "sigil.truncated") as string[] | undefined) ?? []).filter(
+    (name) => !name.startsWith("sigil.ancestors."),
+  );
+  return names.length === 0 ? undefined : names;
+}
+
 /** A word that occurs nowhere else: 16 random hexadecimal digits after `prefix`. */
 export function uniqueToken(prefix: string): string {
   return `${prefix}${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;

@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { basename } from "node:path";
 import { describeWhere, needsBpf, needsFile, needsProgram } from "../needs.ts";
-import { type Alert, at, LiveAgent, type RunOptions, runProgram, uniqueToken } from "./agent.ts";
+import { type Alert, at, cutsOf, LiveAgent, type RunOptions, runProgram, uniqueToken } from "./agent.ts";
 import { compiler, startRule, TestFolder } from "./programs.ts";
 
 const word = uniqueToken("sigil-truth-");
@@ -82,7 +82,7 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     expect(at(alert, "process.executable")).toBe(folder.in("relative/prog"));
     expect(at(alert, "process.name")).toBe("prog");
     expect(at(alert, "file.inode")).toBe(String(statSync(folder.in("relative/prog")).ino));
-    expect(at(alert, "sigil.truncated")).toBeUndefined();
+    expect(cutsOf(alert)).toBeUndefined();
   });
 
   test("a symbolic link: the image is what it leads to, the typed name is the link", async () => {
@@ -189,7 +189,7 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     expect(field(alert, "CommandLine")).toBe(args.join(" "));
     expect(at(alert, "process.args_count")).toBe(102);
     // Only what sigil.match repeats of it is cut.
-    expect(at(alert, "sigil.truncated")).toEqual(["sigil.match.value"]);
+    expect(cutsOf(alert)).toEqual(["sigil.match.value"]);
   });
 
   test("of a command line of 100 KiB the tail is kept, the count is right, and the cut is said", async () => {
@@ -239,13 +239,25 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
     expect(at(alert, "process.args_count")).toBe(args.length);
   });
 
+  test("of an ancestor's long command line the tail is kept, and the cut is said", async () => {
+    const t = token();
+    // The inner shell is the parent; the outer one is an ancestor.
+    const script = `sh -c '${idle} ${t}; true'; : ${"p".repeat(8_000)} end-${t}`;
+    const alert = await observe(["/bin/sh", "-c", script], lastArgument(t));
+    const lines = (at(alert, "sigil.ancestors") as { command_line?: string }[]).map((one) => one.command_line ?? "");
+    const own = lines.filter((line) => line.includes(`end-${t}`));
+    expect(own.length).toBeGreaterThan(0);
+    for (const line of own) expect(line.length).toBeLessThanOrEqual(1024);
+    expect(at(alert, "sigil.truncated")).toContain("sigil.ancestors.command_line");
+  });
+
   test("a path 60 components deep is whole", async () => {
     const t = token();
     const names = Array.from({ length: 60 }, (_, i) => `d${i}`);
     const path = folder.copy(idle, ...names, "prog");
     const alert = await observe([path, t], lastArgument(t));
     expect(field(alert, "Image")).toBe(path);
-    expect(at(alert, "sigil.truncated")).toBeUndefined();
+    expect(cutsOf(alert)).toBeUndefined();
   });
 
   for (const [what, length, depth] of [

@@ -52,6 +52,8 @@ const sleepMs = 1000;
 
 /** Longest wait for room in the ring of alerts. Longer, and the main thread hangs; control messages must not wait for that. */
 const alertWaitMaxMs = 250;
+/** Share of the sensor's ring that may fill up meanwhile. */
+const alertWaitShareMax = 7 / 8;
 /** Atomics.wait needs a place that nobody changes: a sleep without an event loop. */
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
@@ -289,13 +291,16 @@ class DetectLoop {
     this.#alerts.write(alertMessageKind, bytes);
   };
 
-  /** Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's ring holds them meanwhile. */
+  /**
+   * Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's ring holds them meanwhile,
+   * and behind it the kernel's, twice as large, which the shim leaves alone while the former is full.
+   */
   #awaitRoom(payloadBytes: number): void {
     const { critical } = this.#sensor;
     const endMs = performance.now() + alertWaitMaxMs;
     while (
       !this.#alerts.fits(payloadBytes) &&
-      critical.pendingBytes < critical.bytes.length / 2 &&
+      critical.pendingBytes < critical.bytes.length * alertWaitShareMax &&
       performance.now() < endMs
     )
       Atomics.wait(nobody, 0, 0, 1);
