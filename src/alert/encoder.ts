@@ -342,10 +342,11 @@ function eventDoc(
   };
 }
 
-/** The same for the same file, position and rule on every machine; written as a UUID of version 8 (RFC 9562, 5.8). */
+/** The same for the same file, position, rule and group of a correlation on every machine; written as a UUID of version 8 (RFC 9562, 5.8). */
 function replayId(input: EventInput, hit: Hit | undefined): string {
   const { digest, sequence } = input.replay ?? { digest: "", sequence: 0 };
-  const about = hit === undefined ? "event" : `${hit.engine}:${hit.rule.id}`;
+  const group = hit?.group === undefined ? "" : `\n${hit.group}`;
+  const about = hit === undefined ? "event" : `${hit.engine}:${hit.rule.id}${group}`;
   const hash = new Bun.CryptoHasher("sha256").update(`${digest}\n${sequence}\n${about}`).digest();
   hash[6] = 0x80 | ((hash[6] ?? 0) & 0x0f);
   hash[8] = 0x80 | ((hash[8] ?? 0) & 0x3f);

@@ -42,6 +42,8 @@ export interface Hit {
   readonly engine: EngineName;
   readonly rule: RuleInfo;
   readonly matches: readonly Match[];
+  /** Tells apart the hits that one rule may have on one event: the group of a correlation. Absent when there can be only one. */
+  readonly group?: string;
 }
 
 /** A rule that loaded and can never fire here, with the reason. */

@@ -35,11 +35,12 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
       this.#store.sigma.evaluate(event.source, event, this.#keep, this.#keepCorrelation);
       for (const rule of hits)
         this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
-      for (const [correlation, match] of correlationHits)
+      for (const [index, [correlation, match]] of correlationHits.entries())
         this.#emit(event, {
           engine: "sigma",
           rule: ruleInfo(correlation),
           matches: correlationMatches(correlation, match),
+          ...groupOf(correlationHits, index),
         });
     } finally {
       // Also after a fault: what this event hit must never be told of the next one.
@@ -55,6 +56,18 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
   readonly #keepCorrelation = (correlation: LinkedCorrelation, match: CorrelationMatch): void => {
     this.#correlationHits.push([correlation, match]);
   };
+}
+
+/** Tells hit number `index` from the others of its correlation on the same event. Groups whose long values were shortened to the same are numbered. */
+function groupOf(hits: readonly (readonly [LinkedCorrelation, CorrelationMatch])[], index: number): { group?: string } {
+  const textOf = (match: CorrelationMatch): string => JSON.stringify(Object.entries(match.group));
+  const hit = hits[index];
+  if (hit === undefined) return {};
+  const [correlation, match] = hit;
+  const group = textOf(match);
+  const before = hits.slice(0, index).filter(([other, its]) => other === correlation && textOf(its) === group).length;
+  if (before > 0) return { group: `${group}#${before}` };
+  return group === "[]" ? {} : { group };
 }
 
 /** What an alert shows of a correlation's hit: its group, its condition with what was counted, and the newest of its events. */

@@ -34,6 +34,7 @@ function scene(user: string, ...steps: readonly (readonly [second: number, image
 interface Alert {
   rule: { name: string };
   "@timestamp": string;
+  event: { id: string };
   sigil: { match: { selection: string; field: string; modifier: string; pattern: string; value: string }[] };
 }
 
@@ -110,6 +111,20 @@ describe("agent replay", () => {
     const twice = [correlation("count", "type: event_count\nrules: su\ncondition: { gte: 2 }")];
     expect(replay([...rules, ...twice], [one], "more.ndjson").length).toBe(1);
     expect(replay([...rules, ...twice], [one], "--per-file", "more.ndjson").length).toBe(0);
+  });
+
+  test("gives each group of a correlation that fires on one event an id of its own", () => {
+    const rule = (name: string, field: string) =>
+      `title: ${name}\nname: ${name}\nlogsource: { product: linux, category: process_creation }\ndetection: { s: { Image|endswith: /su, ${field}|exists: true }, condition: s }\n`;
+    const either = [
+      "title: either\ncorrelation:\n  type: event_count\n  rules: [from, to]\n  group-by: [who]\n  timespan: 1m\n  condition: { gte: 2 }",
+      "  aliases: { who: { from: User, to: Target } }\n",
+    ].join("\n");
+    const events = scene("u", [0, "su", { Target: "t" }], [1, "su", { Target: "t" }]);
+    const alerts = replay([rule("from", "User"), rule("to", "Target"), either], events);
+    const groups = alerts.map(({ sigil }) => sigil.match.find(({ selection }) => selection === "group-by")?.value);
+    expect(groups.toSorted()).toEqual(["t", "u"]);
+    expect(new Set(alerts.map(({ event }) => event.id)).size).toBe(2);
   });
 
   test("applies filters and collections", () => {

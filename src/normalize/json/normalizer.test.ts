@@ -126,6 +126,14 @@ describe("evtx_dump's JSON", () => {
     expect(get(read({ Event: { System: classic, EventData: { Data: ["a", "b"] } } }), "Data")).toEqual(["a", "b"]);
   });
 
+  test("numbers named data whose name comes again, as the reader of event logs does", () => {
+    const names = ["A", "A", "A_1", "A", "constructor"];
+    const element = (name: string, index: number) => ({ "@Name": name, "#text": "abcde"[index] });
+    const event = read({ Event: { System: system, EventData: { Data: names.map(element) } } });
+    const expected = { A: "a", A_1: "b", A_1_1: "c", A_2: "d", constructor: "e" };
+    expect(Object.fromEntries(Object.keys(expected).map((name) => [name, get(event, name)]))).toEqual(expected);
+  });
+
   test("reads named data of converters that keep the elements", () => {
     const event = read({
       Event: {

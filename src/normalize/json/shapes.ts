@@ -194,12 +194,13 @@ function addData(data: Fields, fields: Fields): void {
 function addDataElements(value: Fields | readonly Fields[string][], fields: Fields): void {
   const elements: readonly Fields[string][] = Array.isArray(value) ? value : [value as Fields];
   const unnamed: Fields[string][] = [];
+  const named = new Map<string, number>();
   for (const element of elements) {
     const inner = object(element);
     const attributes = inner === undefined ? undefined : (object(own(inner, "#attributes")) ?? inner);
     const name = attributes === undefined ? undefined : (own(attributes, "Name") ?? own(attributes, "@Name"));
     if (inner !== undefined && typeof name === "string") {
-      fields[fieldName(name)] = own(inner, "#text") ?? own(inner, "$text") ?? null;
+      fields[freeName(fieldName(name), named)] = own(inner, "#text") ?? own(inner, "$text") ?? null;
       continue;
     }
     const plain = content(element);
@@ -208,6 +209,24 @@ function addDataElements(value: Fields | readonly Fields[string][], fields: Fiel
   }
   if (unnamed.length === 1) fields.Data = unnamed[0];
   else if (unnamed.length > 1) fields.Data = unnamed;
+}
+
+/**
+ * `name`, or with a number when an element had that name already, as the reader of event logs numbers them: nothing that was logged is
+ * hidden by its like. `named` has the names so far with the last number tried. O(1) amortized.
+ */
+function freeName(name: string, named: Map<string, number>): string {
+  let last = named.get(name);
+  if (last === undefined) {
+    named.set(name, 0);
+    return name;
+  }
+  for (;;) {
+    const free = `${name}_${++last}`;
+    if (named.has(free)) continue;
+    named.set(name, last).set(free, 0);
+    return free;
+  }
 }
 
 /** UserData has one element of the provider's own; its leaves are the fields. */
