@@ -14,3 +14,12 @@ export { Normalizer, type NormalizerOptions, type NormalizerStats } from "./norm
 export { type NormalizeContext, ProcessEvent } from "./process-event.ts";
 export { endFields, startFields } from "./process-fields.ts";
 export { decodeExit, type ExitStatus } from "./signals.ts";
+export {
+  type JournalRecord,
+  journalFields,
+  type LogClock,
+  type LogPlace,
+  logLineLengthMax,
+  logServices,
+  SyslogNormalizer,
+} from "./syslog/mod.ts";
