@@ -1,6 +1,13 @@
 /** The door of the room `state`: what the agent remembers between events. */
 export { BootClock } from "./clock.ts";
+export {
+  ConnectionAggregator,
+  type ConnectionAggregatorOptions,
+  type ConnectionAggregatorStats,
+  type ConnectionStatistics,
+} from "./connection-aggregator.ts";
 export { type ContainerRef, containerOf, systemdUnitOf } from "./container.ts";
+export { DnsCache, type DnsCacheOptions, type DnsCacheStats } from "./dns-cache.ts";
 export {
   ProcessCache,
   type ProcessCacheOptions,
