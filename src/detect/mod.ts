@@ -1,5 +1,5 @@
 /** The door of the room `detect`: detectors, the store that holds the live ones, and the router that feeds them. */
 export type { Detector, EngineName, Hit, InertRule, Level, Match, RuleInfo } from "./detector.ts";
-export { type EventHandler, SensorEventRouter } from "./router.ts";
+export { type EventHandler, isStaged, SensorEventRouter, type StagedHandler } from "./router.ts";
 export { ruleInfo, SigmaDetectionHandler } from "./sigma-handler.ts";
 export { type DetectorSet, DetectorStore } from "./store.ts";

@@ -9,6 +9,21 @@ export interface EventHandler<Event extends NormalizedEvent> {
   handle(event: Event): void;
 }
 
+/**
+ * A handler whose work falls in two: what an event is by itself, and what it means after those before it. `handle` does both. Whoever has
+ * events out of order examines them as they come and sorts only those that are left.
+ */
+export interface StagedHandler<Event extends NormalizedEvent, Found = unknown> extends EventHandler<Event> {
+  /** What to give to `conclude` with this event; `undefined` when it is of no interest. Changes nothing: any order will do, also twice. */
+  examine(event: Event): Found | undefined;
+  /** In the order of events. */
+  conclude(event: Event, found: Found): void;
+}
+
+export function isStaged<Event extends NormalizedEvent>(handler: EventHandler<Event>): handler is StagedHandler<Event> {
+  return "examine" in handler;
+}
+
 export class SensorEventRouter<Event extends NormalizedEvent> {
   readonly #handlers: readonly EventHandler<Event>[];
   /** Events routed. */

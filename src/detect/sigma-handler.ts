@@ -3,7 +3,7 @@
 
 import type { NormalizedEvent } from "../event/mod.ts";
 import type { Hit, Match, RuleInfo } from "./detector.ts";
-import type { EventHandler } from "./router.ts";
+import type { StagedHandler } from "./router.ts";
 import {
   type CorrelationMatch,
   type LinkedCorrelation,
@@ -14,7 +14,7 @@ import {
 } from "./sigma/mod.ts";
 import type { DetectorStore } from "./store.ts";
 
-export class SigmaDetectionHandler<Event extends NormalizedEvent> implements EventHandler<Event> {
+export class SigmaDetectionHandler<Event extends NormalizedEvent> implements StagedHandler<Event, readonly RuleIr[]> {
   readonly name = "sigma";
   readonly #store: DetectorStore;
   readonly #slots: SlotTable;
@@ -29,10 +29,19 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Eve
   }
 
   handle(event: Event): void {
+    const matched = this.examine(event);
+    if (matched !== undefined) this.conclude(event, matched);
+  }
+
+  examine(event: Event): readonly RuleIr[] | undefined {
+    return this.#store.sigma.match(event.source, event);
+  }
+
+  conclude(event: Event, matched: readonly RuleIr[]): void {
     const hits = this.#hits;
     const correlationHits = this.#correlationHits;
     try {
-      this.#store.sigma.evaluate(event.source, event, this.#keep, this.#keepCorrelation);
+      this.#store.sigma.conclude(matched, event, this.#keep, this.#keepCorrelation);
       for (const rule of hits)
         this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
       for (const [index, [correlation, match]] of correlationHits.entries())

@@ -14,6 +14,8 @@ export interface Pending {
   readonly input: number;
   /** Position of the event in its input, 0-based. */
   readonly sequence: number;
+  /** What the detector found in the event by itself; absent when nobody looked, or when the record has been on disk. */
+  readonly found?: unknown;
 }
 
 const before = (a: Pending, b: Pending): number =>

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { ChunkWriter, event, evtxFile, fileHeader, namedData, string } from "../../../test/fixtures/evtx-writer.ts";
 import type { AlertInput } from "../../alert/mod.ts";
+import type { StagedHandler } from "../../detect/mod.ts";
 import { FieldTable } from "../../event/mod.ts";
 import type { RecordedEvent } from "../../normalize/mod.ts";
 import { openLog } from "../log/mod.ts";
@@ -101,6 +102,44 @@ describe("order", () => {
     const a = file("a.ndjson", [at(1, { n: "a0" }), at(1, { n: "a1" })].join("\n"));
     const b = file("b.ndjson", [at(1, { n: "b0" })].join("\n"));
     expect(names((await run([b, a])).seen)).toEqual(["b0", "a0", "a1"]);
+  });
+
+  test("a detector that examines events by themselves concludes only those that it found something in, in order", async () => {
+    const examined: unknown[] = [];
+    const concluded: unknown[] = [];
+    const staged: StagedHandler<RecordedEvent, string> = {
+      name: "staged",
+      handle: () => {
+        throw new Error("What is staged is examined");
+      },
+      examine: ({ fields }) => {
+        examined.push(fields.n);
+        return fields.keep === true ? `found ${fields.n}` : undefined;
+      },
+      conclude: ({ fields }, found) => void concluded.push([fields.n, found]),
+    };
+    const makeHandler = () => staged;
+    const lines = [
+      at(5, { n: 0, keep: true }),
+      at(4, { n: 1 }),
+      at(3, { n: 2, keep: true }),
+      at(9, { n: 3, keep: true }),
+    ];
+    const path = file("a.ndjson", lines.join("\n"));
+    const untilMs = Date.parse("2020-01-01T00:00:09Z");
+    const { summary } = await run([path], { makeHandler, untilMs });
+    const inOrder = [
+      [2, "found 2"],
+      [0, "found 0"],
+    ];
+    expect([examined, concluded]).toEqual([[0, 1, 2], inOrder]);
+    expect(summary.events).toBe(3);
+    concluded.length = 0;
+    // What was written to disk has lost what was found, and is handled whole.
+    const handle = (event: RecordedEvent): void => staged.conclude(event, staged.examine(event) ?? "nothing");
+    const sortMemory = { maxBytes: 1, maxRecords: 1 };
+    await run([path], { makeHandler: () => ({ ...staged, handle }), untilMs, sortMemory });
+    expect(concluded).toEqual(inOrder);
   });
 
   test("--per-file keeps inputs apart", async () => {

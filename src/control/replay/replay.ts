@@ -1,8 +1,9 @@
-// `agent replay`: recorded events through the detectors that the agent uses live. All inputs are read first (their digest is
-// part of every alert's id, and their records must be sorted by time), then the events are evaluated in order.
+// `agent replay`: recorded events through the detectors that the agent uses live. All inputs are read first: their digest is part of
+// every alert's id, and their records must be sorted by time. Detectors that can look at an event by itself do so while it is read,
+// so that only what they found something in is kept and sorted.
 
 import type { AlertInput } from "../../alert/mod.ts";
-import type { EventHandler, Hit } from "../../detect/mod.ts";
+import { type EventHandler, type Hit, isStaged } from "../../detect/mod.ts";
 import type { FieldTable } from "../../event/mod.ts";
 import { EvtxError, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
@@ -11,7 +12,7 @@ import { eventContext, Hosts } from "./context.ts";
 import { detectFormat, type Format } from "./format.ts";
 import { errorCode, findInputs, type InputFile } from "./inputs.ts";
 import { malformedLoggedMax, probeBytes } from "./limits.ts";
-import { TimeSorter } from "./order.ts";
+import { type Pending, TimeSorter } from "./order.ts";
 import { type InputReader, openReader } from "./readers.ts";
 
 export const inputKinds = ["auto", "ndjson", "json", "evtx"] as const;
@@ -105,18 +106,42 @@ class Replay {
   }
 
   async #stream(files: readonly InputFile[]): Promise<void> {
-    const { sortMemory } = this.#options;
+    const { sortMemory, makeHandler } = this.#options;
     const sorter = new TimeSorter(this.#normalizer, sortMemory?.maxBytes, sortMemory?.maxRecords);
+    const hits: Hit[] = [];
+    const handler = makeHandler((_, hit) => {
+      hits.push(hit);
+    });
+    const sieve = this.#sieve(handler, sorter);
     try {
-      for (const file of files) await this.#read(file, sorter);
-      await this.#evaluate(sorter);
+      for (const file of files) await this.#read(file, sieve);
+      await this.#evaluate(sorter, handler, hits);
     } finally {
       sorter.close();
     }
   }
 
+  /** Keeps what is to be evaluated in order: of the events in the time asked for, those that the handler has found something in. */
+  #sieve(handler: EventHandler<RecordedEvent>, sorter: TimeSorter): Pick<TimeSorter, "add"> {
+    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
+    const staged = isStaged(handler) ? handler : undefined;
+    return {
+      add: (record: Pending, bytes: number) => {
+        const { event } = record;
+        if (event.timeMs < sinceMs || event.timeMs >= untilMs) return;
+        this.#events++;
+        if (staged === undefined) {
+          sorter.add(record, bytes);
+          return;
+        }
+        const found = staged.examine(event);
+        if (found !== undefined) sorter.add({ event, input: record.input, sequence: record.sequence, found }, bytes);
+      },
+    };
+  }
+
   /** Reads one input into the sorter. */
-  async #read(file: InputFile, sorter: TimeSorter): Promise<void> {
+  async #read(file: InputFile, sorter: Pick<TimeSorter, "add">): Promise<void> {
     const { log, stdin } = this.#options;
     const input: ReadInput = { path: file.path, digest: "" };
     const index = this.#inputs.push(input) - 1;
@@ -191,16 +216,11 @@ class Replay {
     } else log.warn("input skipped", { path, reason });
   }
 
-  async #evaluate(sorter: TimeSorter): Promise<void> {
-    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY, makeHandler, emit } = this.#options;
-    const hits: Hit[] = [];
-    const handler = makeHandler((_, hit) => {
-      hits.push(hit);
-    });
-    for (const { event, input, sequence } of sorter.drain()) {
-      if (event.timeMs < sinceMs || event.timeMs >= untilMs) continue;
-      this.#events++;
-      handler.handle(event);
+  async #evaluate(sorter: TimeSorter, handler: EventHandler<RecordedEvent>, hits: Hit[]): Promise<void> {
+    const { emit } = this.#options;
+    for (const { event, input, sequence, found } of sorter.drain()) {
+      if (found !== undefined && isStaged(handler)) handler.conclude(event, found);
+      else handler.handle(event);
       if (hits.length === 0) continue;
       const from = this.#inputs[input];
       if (from === undefined) throw new Error(`Cannot find input ${input}`);

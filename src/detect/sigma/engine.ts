@@ -93,10 +93,27 @@ export class Engine {
    * rules that the literals found could make true; correlations cost events that feed none nothing. Both may call the engine again.
    */
   evaluate(source: number, event: SigmaEvent, emit: (rule: RuleIr) => void, emitCorrelation?: EmitCorrelation): void {
+    const matched = this.match(source, event);
+    if (matched !== undefined) this.conclude(matched, event, emit, emitCorrelation);
+  }
+
+  /**
+   * The first half of {@link evaluate}: the rules that the event satisfies, silent ones too, in the order of loading; `undefined` when there
+   * are none. It depends on no other event, so that it may be asked in any order.
+   */
+  match(source: number, event: SigmaEvent): readonly RuleIr[] | undefined {
     const partition = this.#partitions[source];
-    if (partition === null) return;
-    const matched = (partition ?? this.#compile(source))?.evaluate(event);
-    if (matched === undefined) return;
+    if (partition === null) return undefined;
+    return (partition ?? this.#compile(source))?.evaluate(event);
+  }
+
+  /** The second half of {@link evaluate}, of what {@link match} found: correlations want the events in the order of their times. */
+  conclude(
+    matched: readonly RuleIr[],
+    event: SigmaEvent,
+    emit: (rule: RuleIr) => void,
+    emitCorrelation?: EmitCorrelation,
+  ): void {
     for (const rule of matched) if (rule.silent !== true) emit(rule);
     this.#correlator?.take(matched, event, emitCorrelation);
   }
