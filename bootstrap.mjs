@@ -45,6 +45,7 @@ const needs = {
     { package: "man-db", shows: "man" },
     { package: "zsh", shows: "zsh" },
     { package: "fish", shows: "fish" },
+    { package: "chromium", shows: "chromium" },
   ],
   arm64: [
     { package: "gcc-aarch64-linux-gnu", shows: "aarch64-linux-gnu-gcc" },

@@ -113,6 +113,7 @@ function suiteFolders(): string[] {
 async function okChecks(): Promise<Outcome[]> {
   const outcomes = [
     await check("types", ["node", tsc, "-p", "."]),
+    await check("types of the report page", ["node", tsc, "-p", "src/control/report/page"]),
     await check("lint and format", [biome, "check", "--error-on-warnings", "--colors=off", "."]),
     await checkGenerated(),
     // After the check of generated files, because it would write those of the native side; before the tests that load the shim.

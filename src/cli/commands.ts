@@ -87,6 +87,7 @@ export const commands = [
       rules,
       flag({ name: "input", value: type.replayInput, doc: "kind of input (default: auto)" }),
       alerts,
+      flag({ name: "report", value: type.file, doc: "write a report for people to FILE, one HTML page" }),
       flag({ name: "summary", doc: "end with one JSON line on stderr" }),
       flag({ name: "per-file", doc: "take each file for a stream of its own" }),
       minLevel,
@@ -104,6 +105,7 @@ export const commands = [
     examples: [
       { line: "agent replay --rules rule.yml events.ndjson", doc: "does this rule match?" },
       { line: "agent replay --summary --fail-on-alert recordings/", doc: "a check for CI" },
+      { line: "agent replay --report report.html Security.evtx > alerts.ndjson", doc: "a page to look around in" },
     ],
   },
   {

@@ -18,6 +18,7 @@ export async function replayCommand(args: CommandArgs<"replay">, config: AppConf
     input: args.input ?? "auto",
     // Never the configured file: a replay must not write into the alerts of the live agent.
     output: args.alerts ?? "-",
+    report: args.report,
     summary: args.summary,
     perFile: args.perFile,
     sinceMs: args.since,

@@ -10,7 +10,9 @@ import type { RecordedEvent } from "../../normalize/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
+import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
+import { errorCode } from "./inputs.ts";
 import { type InputKind, replayEvents } from "./replay.ts";
 
 export interface ReplayCommand {
@@ -18,6 +20,8 @@ export interface ReplayCommand {
   readonly input: InputKind;
   /** File that alerts are appended to, or `-` for stdout. */
   readonly output: string;
+  /** File that a report for people is written to; `undefined` for none. */
+  readonly report: string | undefined;
   /** One JSON line on stderr at the end. */
   readonly summary: boolean;
   readonly perFile: boolean;
@@ -89,7 +93,8 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
     agent: { type: "sigil", version: buildInfo.version },
     namespace: config.alerts.namespace,
   });
-  const { summary, exitCode } = await replayEvents({
+  const report = command.report === undefined ? undefined : new ReportCollector(config.alerts.minLevel);
+  const { summary, inputs, exitCode } = await replayEvents({
     ...command,
     fields,
     log,
@@ -97,19 +102,58 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
       engine.forgetState();
       return new SigmaDetectionHandler<RecordedEvent>(store, fields, emit);
     },
-    emit: (alert) => (sink.write(encoder.alert(alert)) ? sink.isOpen : sink.drain().then(() => sink.isOpen)),
+    emit: (alert) => {
+      report?.add(alert);
+      // A report is of everything, also when nobody reads the alerts any more.
+      const isWanted = (): boolean => sink.isOpen || report !== undefined;
+      return sink.write(encoder.alert(alert)) ? isWanted() : sink.drain().then(isWanted);
+    },
   });
   const [stats] = await sink.close(closeTimeoutMs);
   if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
   sayCorrelations(engine.correlationStats, log);
   const { files, events, malformed, alerts, seconds, events_per_second } = summary;
   const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
+  const isReported =
+    report === undefined ||
+    sayReport(command, report, log, {
+      agent: `sigil ${buildInfo.version}`,
+      inputs,
+      files,
+      events,
+      malformed,
+      rules: {
+        active: engine.active,
+        inert: engine.inert.length,
+        rejected: rules.diagnostics.filter(({ severity }) => severity === "error").length,
+        digest: rules.files.digest,
+      },
+      sinceMs: command.sinceMs,
+      untilMs: command.untilMs,
+      perFile: command.perFile,
+    });
+  if (!isReported) return { exitCode: 2, summary: line };
   const lost = stats === undefined ? 0 : stats.failed + stats.dropped;
   if (lost === 0) return { exitCode, summary: line };
   // A reader that has seen enough went away: that is no fault, and nothing is said.
   if (failure === "EPIPE") return { exitCode: 0 };
   log.error("alerts could not be written", { path: output, lost, reason: failure ?? "too slow" });
   return { exitCode: 2, summary: line };
+}
+
+/** Writes the report; false, and an error in the log, when it cannot be written. */
+function sayReport({ report: path }: ReplayCommand, report: ReportCollector, log: Log, facts: ReportFacts): boolean {
+  if (path === undefined) return true;
+  try {
+    writeReport(path, reportHtml(report.finish(facts)));
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "unknown") throw error;
+    log.error("report cannot be written", { path, reason: code });
+    return false;
+  }
+  log.info("report written", { path });
+  return true;
 }
 
 /** Logs what correlations could not take into account. */

@@ -53,14 +53,20 @@ export interface ReplayResult {
     readonly seconds: number;
     readonly events_per_second: number;
   };
+  /** In the order of reading. */
+  readonly inputs: readonly ReadInput[];
   /** 0, or 1 with `failOnAlert` and an alert; 2 when an input could not be read to its end; 64 when a path cannot be an input. */
   readonly exitCode: 0 | 1 | 2 | 64;
 }
 
 /** An input that was read. */
-interface ReadInput {
+export interface ReadInput {
   readonly path: string;
+  /** SHA-256, hex; empty when it could not be read to its end. */
   digest: string;
+  /** Events in it, and records that were lost. */
+  events: number;
+  malformed: number;
 }
 
 /** Replays the inputs. Rejects only for faults outside of them: of the output, of the temporary directory, of a detector. */
@@ -143,7 +149,7 @@ class Replay {
   /** Reads one input into the sorter. */
   async #read(file: InputFile, sorter: Pick<TimeSorter, "add">): Promise<void> {
     const { log, stdin } = this.#options;
-    const input: ReadInput = { path: file.path, digest: "" };
+    const input: ReadInput = { path: file.path, digest: "", events: 0, malformed: 0 };
     const index = this.#inputs.push(input) - 1;
     const source = openBytes(file.path, stdin ?? process.stdin, this.#options.input !== "evtx");
     const { path } = file;
@@ -156,7 +162,12 @@ class Replay {
       }
       const reader = openReader(format, {
         normalizer: this.#normalizer,
-        sorter,
+        sorter: {
+          add: (pending, bytes) => {
+            input.events++;
+            sorter.add(pending, bytes);
+          },
+        },
         input: index,
         onDamage: (where, reason, lost) => {
           if (reader.damageCount > malformedLoggedMax) return;
@@ -174,6 +185,7 @@ class Replay {
         this.#isPartial = true;
       }
       this.#sayDamage(path, reader);
+      input.malformed = reader.malformed;
       input.digest = source.digest();
     } catch (error) {
       if (error instanceof EvtxError) {
@@ -251,7 +263,7 @@ class Replay {
       events_per_second: seconds > 0 ? Math.round(this.#events / seconds) : 0,
     };
     const found = this.#options.failOnAlert && this.#alerts > 0;
-    return { summary, exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
+    return { summary, inputs: this.#inputs, exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
   }
 }
 
