@@ -1,4 +1,5 @@
 /** The door of the room `detect/sigma`: Sigma 2.1.0 rules to verdicts. Stands alone, usable as a library. */
+export { parseAddress } from "./address.ts";
 export type { ImportResult, SavedState } from "./correlation-state.ts";
 export type {
   CorrelationLimits,

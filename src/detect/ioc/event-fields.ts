@@ -1,0 +1,27 @@
+// Which fields of an event hold what indicators are about. Sysmon's names, and those of the event log channels and log sources
+// that carry addresses and names of their own.
+
+/** How a field is read: as one name, address, path or list of digests, or searched for all that it mentions. */
+export type Reading = "domain" | "address" | "path" | "hashes" | "text";
+
+export interface FieldReading {
+  readonly field: string;
+  readonly reading: Reading;
+  /** Of an address: the field with its port. */
+  readonly port?: string;
+}
+
+const of = (reading: Reading, ...fields: string[]): FieldReading[] => fields.map((field) => ({ field, reading }));
+
+export const fieldReadings: readonly FieldReading[] = [
+  ...of("path", "Image", "TargetFilename", "ImageLoaded", "SourceFilename", "NewProcessName"),
+  ...of("hashes", "Hashes"),
+  { field: "DestinationIp", reading: "address", port: "DestinationPort" },
+  { field: "SourceIp", reading: "address", port: "SourcePort" },
+  // Security 5156 and 4624, and what sshd says.
+  { field: "DestAddress", reading: "address", port: "DestPort" },
+  { field: "SourceAddress", reading: "address", port: "SourcePort" },
+  ...of("address", "IpAddress", "ClientAddress"),
+  ...of("domain", "DestinationHostname", "QueryName"),
+  ...of("text", "CommandLine", "QueryResults", "Details", "ScriptBlockText", "Payload", "Contents", "Message", "Url"),
+];
