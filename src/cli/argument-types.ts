@@ -1,6 +1,13 @@
 // The types that a flag or an operand may have.
 
-import { alertFormats, formatDurationMs, levels, logLevels, parseDurationMs } from "../control/config/mod.ts";
+import {
+  alertFormats,
+  formatDurationMs,
+  levels,
+  logLevels,
+  parseDurationMs,
+  parseSizeBytes,
+} from "../control/config/mod.ts";
 import { nearest, shorten } from "../std/mod.ts";
 import { type ArgumentType, BadValue } from "./spec.ts";
 
@@ -37,7 +44,7 @@ export const alertFormat = oneOf(
   "FORMAT",
   alertFormats.filter((one) => one !== "auto"),
 );
-export const replayInput = oneOf("KIND", ["auto", "ndjson", "json", "evtx"]);
+export const replayInput = oneOf("KIND", ["auto", "ndjson", "json", "evtx", "capture"]);
 export const shell = oneOf("SHELL", ["bash", "zsh", "fish", "powershell"]);
 export const platform = oneOf("PLATFORM", ["linux", "windows"]);
 
@@ -59,6 +66,19 @@ export const duration: ArgumentType<number> = {
       return new BadValue(`${shorten(text, 60)} is out of range`, `from 1ms to ${formatDurationMs(durationMaxMs)}`);
     }
     return ms;
+  },
+};
+
+/** Smallest size that holds anything. */
+const sizeMinBytes = 8 * 1024 * 1024;
+
+export const size: ArgumentType<number> = {
+  name: "SIZE",
+  complete: "nothing",
+  parse(text) {
+    const bytes = parseSizeBytes(text);
+    if (bytes === undefined) return new BadValue(`'${shorten(text, 60)}' is not a size`, "write 64MiB or 2GiB");
+    return bytes >= sizeMinBytes ? bytes : new BadValue(`${shorten(text, 60)} is too small`, "8MiB or more");
   },
 };
 

@@ -80,7 +80,7 @@ export const commands = [
     description: [
       "Reads events from files, folders or stdin (-), evaluates them in order of time and prints alerts. Nothing is started, " +
         "watched or acted on; no privileges are needed. The same input and rules give the same bytes on every machine.",
-      "Reads EVTX (event logs of Windows), and JSON: flat Sysmon-style objects, nested ECS or winlogbeat documents, or the output of evtx_dump.",
+      "Reads EVTX (event logs of Windows), captures ('agent capture'), and JSON: flat Sysmon-style objects, nested ECS or winlogbeat documents, or the output of evtx_dump.",
     ],
     flags: [
       config,
@@ -106,6 +106,28 @@ export const commands = [
       { line: "agent replay --rules rule.yml events.ndjson", doc: "does this rule match?" },
       { line: "agent replay --summary --fail-on-alert recordings/", doc: "a check for CI" },
       { line: "agent replay --report report.html Security.evtx > alerts.ndjson", doc: "a page to look around in" },
+    ],
+  },
+  {
+    id: "capture",
+    summary: "Record what the sensor delivers, for a replay",
+    description: [
+      "Starts the sensor and writes every record to FILE as it came, with what a replay needs to make the same events of it: the processes that " +
+        "ran before, names of users, the clock, and the account of what was lost. No rule is evaluated; 'agent replay FILE' does that, " +
+        "on any machine and without privileges. Ends after its time, at the largest size, or on SIGINT and SIGTERM. It needs root.",
+      "The file is compressed and sealed block by block: a capture that is cut or damaged is usable up to there, and a replay says so. It holds " +
+        "command lines and the chosen environment variables, and only its owner can read it.",
+    ],
+    flags: [
+      config,
+      flag({ name: "output", value: type.file, doc: "the file to write; one that is there is replaced" }),
+      flag({ name: "duration", value: type.duration, doc: "stop after this time, such as 30s" }),
+      flag({ name: "max-size", value: type.size, doc: "stop at this size, such as 256MiB (default: 4GiB)" }),
+      logLevel,
+    ],
+    examples: [
+      { line: "agent capture --output scene.capture --duration 30s", doc: "half a minute of this machine" },
+      { line: "agent replay --rules rule.yml scene.capture", doc: "would this rule have fired?" },
     ],
   },
   {

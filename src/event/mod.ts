@@ -17,6 +17,8 @@ export { type EventKind, eventKinds, type NormalizedEvent } from "./event.ts";
 export { type FieldObject, FieldTable, type FieldValue, type Slot } from "./fields.ts";
 export { type ProcessIdentity, processIdentity } from "./identity.ts";
 export {
+  abiDigest,
+  abiVersion,
   exeFlag,
   exitLayout,
   fdKind,

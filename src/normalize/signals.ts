@@ -1,9 +1,18 @@
-// Names of signals by number on Linux (x86-64, arm64 and most others; signal(7)).
+// Names of signals by number on Linux (x86-64, arm64 and most others; signal(7)). A table, not the runtime's constants: a capture
+// is replayed on other systems, which number them otherwise.
 
-import { constants } from "node:os";
+const names = (
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU " +
+  "URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
+).split(" ");
 
-const names = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.signals)) if (!names.has(number)) names.set(number, name);
+/** Name of a signal: `SIGKILL`, `SIGRTMIN+2` (34 is the first that programs get from glibc); empty for 0. */
+export function signalName(signal: number): string {
+  if (signal === 0) return "";
+  const name = names[signal - 1];
+  if (name !== undefined) return `SIG${name}`;
+  return signal >= 34 && signal <= 64 ? `SIGRTMIN+${signal - 34}` : `SIG${signal}`;
+}
 
 /** How a process ended, from its wait status. */
 export interface ExitStatus {
@@ -20,7 +29,7 @@ export function decodeExit(status: number): ExitStatus {
   return {
     code: signal === 0 ? (status >> 8) & 0xff : 0,
     signal,
-    signalName: signal === 0 ? "" : (names.get(signal) ?? (signal >= 34 ? `SIGRTMIN+${signal - 34}` : `SIG${signal}`)),
+    signalName: signalName(signal),
     dumpedCore: (status & 0x80) !== 0,
   };
 }

@@ -11,8 +11,8 @@ import { replayEvents } from "../../src/control/replay/mod.ts";
 import { loadRuleFiles, parseSigmaFiles } from "../../src/control/rules/mod.ts";
 import { DetectorStore, SigmaDetectionHandler } from "../../src/detect/mod.ts";
 import { Engine, type RuleIr } from "../../src/detect/sigma/mod.ts";
+import type { NormalizedEvent } from "../../src/event/mod.ts";
 import { FieldTable, replayCatalogue, sourceRow } from "../../src/event/mod.ts";
-import type { RecordedEvent } from "../../src/normalize/mod.ts";
 import { sharedData } from "../data.ts";
 import { describeWhere, needsData } from "../needs.ts";
 
@@ -68,7 +68,7 @@ async function replayForm(cases: readonly Case[], rules: readonly RuleIr[], exte
     fields,
     log: openLog({ level: "error", format: "text", file: "" }),
     makeHandler: (emit) => {
-      const handler = new SigmaDetectionHandler<RecordedEvent>(store, fields, emit);
+      const handler = new SigmaDetectionHandler<NormalizedEvent>(store, fields, emit);
       return {
         name: "counted",
         handle(event) {

@@ -85,6 +85,23 @@ export const lossReportMs = 60_000;
 /** How long a start may take before it is called failed: loading eBPF programs under software emulation takes seconds. */
 export const startTimeoutMs = 60_000;
 
+// Captures.
+
+/** Bytes of entries gathered before they are compressed and written: large enough to compress well, small enough to lose little. */
+export const captureBlockBytes = 2 * MiB;
+/** Largest block that a replay unpacks: a block and room for a program with larger ones, and no more than a bomb may cost. */
+export const captureBlockPlainMaxBytes = 4 * MiB;
+/** Names of users in one table of a capture, as text; JSON makes six characters of one at worst. */
+export const captureUsersTextMax = 320 * KiB;
+/** UTF-16 units of one text of a manifest. */
+export const captureManifestTextMax = 4096;
+/** Size that a capture ends at unless told otherwise: hours of a busy host, and still a file that can be carried away. */
+export const captureSizeMaxBytes = 4 * 1024 * MiB;
+/** How long entries may wait to be written: what a crash may cost. */
+export const captureFlushMs = 1000;
+/** Longest sleep of the loop: signals are heard between two. */
+export const captureSleepMs = 50;
+
 function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Cannot start: limits contradict each other: ${what}`);
 }
@@ -98,3 +115,6 @@ relation(ruleFilesMax <= ruleWalkEntriesMax, "every rule file is an entry of the
 relation(logValueLengthMax * 4 <= logLineLengthMax, "a log line must have room for several long values");
 relation(logLineLengthMax * 4 <= logQueueSizeMaxBytes, "the log queue must hold more than one line");
 relation(configTextLengthMax <= configFileSizeMaxBytes, "a text value must fit into the file");
+relation(captureBlockBytes >= 16 * 65_536, "a block of a capture must hold several of the largest records");
+relation(captureBlockBytes <= captureBlockPlainMaxBytes, "a capture's own blocks must be readable");
+relation(captureUsersTextMax * 6 + 1024 <= captureBlockBytes, "a table of users must fit into a block of a capture");

@@ -10,7 +10,7 @@ export {
   type SectionName,
   secretKeyNames,
 } from "./keys.ts";
-export { diagnosticLineLengthMax, diagnosticsMax } from "./limits.ts";
+export { captureSizeMaxBytes, diagnosticLineLengthMax, diagnosticsMax } from "./limits.ts";
 export {
   defaultConfig,
   type FlagValue,

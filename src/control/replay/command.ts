@@ -5,8 +5,7 @@ import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { DetectorStore, SigmaDetectionHandler } from "../../detect/mod.ts";
 import { type CorrelationStats, Engine } from "../../detect/sigma/mod.ts";
-import { FieldTable, replayCatalogue } from "../../event/mod.ts";
-import type { RecordedEvent } from "../../normalize/mod.ts";
+import { FieldTable, type NormalizedEvent, replayCatalogue } from "../../event/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
@@ -100,7 +99,7 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
     log,
     makeHandler: (emit) => {
       engine.forgetState();
-      return new SigmaDetectionHandler<RecordedEvent>(store, fields, emit);
+      return new SigmaDetectionHandler<NormalizedEvent>(store, fields, emit);
     },
     emit: (alert) => {
       report?.add(alert);

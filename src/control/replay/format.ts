@@ -1,8 +1,9 @@
 // What an input is, by its first bytes: which of the readers gets it, or the name of what Sigil cannot read yet.
 
 import { evtxMagic } from "../../normalize/mod.ts";
+import { captureMagic } from "../capture/mod.ts";
 
-export type Format = "ndjson" | "json" | "evtx";
+export type Format = "ndjson" | "json" | "evtx" | "capture";
 export type Detected = { readonly format: Format } | { readonly unsupported: string };
 
 const starts = (bytes: Buffer, magic: string): boolean => bytes.subarray(0, magic.length).toString("latin1") === magic;
@@ -11,6 +12,7 @@ const starts = (bytes: Buffer, magic: string): boolean => bytes.subarray(0, magi
 export function detectFormat(head: Buffer): Detected {
   // A file, or its chunks alone, as they are carved from a disk.
   if (starts(head, evtxMagic) || starts(head, "ElfChnk\0")) return { format: "evtx" };
+  if (starts(head, captureMagic)) return { format: "capture" };
   if (starts(head, "PK\x03\x04")) return { unsupported: "zip" };
   if (starts(head, "\x28\xb5\x2f\xfd")) return { unsupported: "zstd" };
   if (starts(head, "BZh") || starts(head, "\xfd7zXZ")) return { unsupported: "bzip2 or xz" };

@@ -20,7 +20,7 @@ export interface Inputs {
 }
 
 /** Names below a directory that hold recorded events. */
-const recordings = /\.(?:evtx|json|jsonl|ndjson)(?:\.gz)?$/i;
+const recordings = /\.(?:capture|evtx|json|jsonl|ndjson)(?:\.gz)?$/i;
 /** Recordings that this version does not read: left out aloud. */
 const notYet = /\.(?:etl|zip|zst|tar|tgz)$/i;
 

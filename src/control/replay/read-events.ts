@@ -37,6 +37,15 @@ export async function readFirstEvents(
       await close();
       return { events, hasMore, malformed, problem: `this version does not read ${found.unsupported} here` };
     }
+    if (found.format === "capture") {
+      await close();
+      return {
+        events,
+        hasMore,
+        malformed,
+        problem: "it is a capture: replay it, and look at `sigil.event` of an alert",
+      };
+    }
     const reader = openReader(found.format, {
       normalizer: new JsonNormalizer(fields),
       sorter: {

@@ -32,7 +32,7 @@ export interface ReaderOptions {
   ) => void;
 }
 
-export function openReader(format: Format, options: ReaderOptions): InputReader {
+export function openReader(format: Exclude<Format, "capture">, options: ReaderOptions): InputReader {
   return format === "evtx" ? new EvtxInput(options) : new JsonInput(format, options);
 }
 

@@ -9,7 +9,7 @@ import { ChunkWriter, event, evtxFile, fileHeader, namedData, string } from "../
 import type { AlertInput } from "../../alert/mod.ts";
 import type { StagedHandler } from "../../detect/mod.ts";
 import { FieldTable } from "../../event/mod.ts";
-import type { RecordedEvent } from "../../normalize/mod.ts";
+import { RecordedEvent } from "../../normalize/mod.ts";
 import { openLog } from "../log/mod.ts";
 import { type ReplayOptions, type ReplayResult, replayEvents } from "./replay.ts";
 
@@ -63,7 +63,7 @@ async function run(paths: string[], options: Partial<ReplayOptions> = {}): Promi
     makeHandler: (emit) => ({
       name: "test",
       handle(event) {
-        seen.push(event);
+        if (event instanceof RecordedEvent) seen.push(event);
         if (event.get(slot) === "bad") emit(event, { engine: "sigma", rule, matches: [] });
       },
     }),

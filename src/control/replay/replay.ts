@@ -4,18 +4,20 @@
 
 import type { AlertInput } from "../../alert/mod.ts";
 import { type EventHandler, type Hit, isStaged } from "../../detect/mod.ts";
-import type { FieldTable } from "../../event/mod.ts";
-import { EvtxError, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
+import type { FieldTable, NormalizedEvent } from "../../event/mod.ts";
+import { EvtxError, JsonNormalizer } from "../../normalize/mod.ts";
+import { CaptureError } from "../capture/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { openBytes, take } from "./bytes.ts";
+import { CaptureScan, CaptureStream } from "./capture.ts";
 import { eventContext, Hosts } from "./context.ts";
 import { detectFormat, type Format } from "./format.ts";
 import { errorCode, findInputs, type InputFile } from "./inputs.ts";
 import { malformedLoggedMax, probeBytes } from "./limits.ts";
 import { type Pending, TimeSorter } from "./order.ts";
-import { type InputReader, openReader } from "./readers.ts";
+import { type InputReader, openReader, type ReaderOptions } from "./readers.ts";
 
-export const inputKinds = ["auto", "ndjson", "json", "evtx"] as const;
+export const inputKinds = ["auto", "ndjson", "json", "evtx", "capture"] as const;
 export type InputKind = (typeof inputKinds)[number];
 
 export interface ReplayOptions {
@@ -34,7 +36,7 @@ export interface ReplayOptions {
    * Makes the detectors, with no state from earlier events, that call `emit` while they handle an event; once, or once for
    * each input when they are kept apart.
    */
-  readonly makeHandler: (emit: (event: RecordedEvent, hit: Hit) => void) => EventHandler<RecordedEvent>;
+  readonly makeHandler: (emit: (event: NormalizedEvent, hit: Hit) => void) => EventHandler<NormalizedEvent>;
   /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. `false` stops the replay. */
   readonly emit: (alert: AlertInput) => boolean | Promise<boolean>;
   readonly log: Log;
@@ -79,6 +81,8 @@ class Replay {
   readonly #normalizer: JsonNormalizer;
   readonly #hosts = new Hosts();
   readonly #inputs: ReadInput[] = [];
+  /** Captures of the stream that is being read, by their first reading. */
+  #captures: { readonly scan: CaptureScan; readonly input: number }[] = [];
   readonly #startedMs = performance.now();
   #events = 0;
   #malformed = 0;
@@ -124,11 +128,13 @@ class Replay {
       await this.#evaluate(sorter, handler, hits);
     } finally {
       sorter.close();
+      for (const { scan } of this.#captures) scan.close();
+      this.#captures = [];
     }
   }
 
   /** Keeps what is to be evaluated in order: of the events in the time asked for, those that the handler has found something in. */
-  #sieve(handler: EventHandler<RecordedEvent>, sorter: TimeSorter): Pick<TimeSorter, "add"> {
+  #sieve(handler: EventHandler<NormalizedEvent>, sorter: TimeSorter): Pick<TimeSorter, "add"> {
     const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
     const staged = isStaged(handler) ? handler : undefined;
     return {
@@ -151,7 +157,8 @@ class Replay {
     const { log, stdin } = this.#options;
     const input: ReadInput = { path: file.path, digest: "", events: 0, malformed: 0 };
     const index = this.#inputs.push(input) - 1;
-    const source = openBytes(file.path, stdin ?? process.stdin, this.#options.input !== "evtx");
+    const isText = this.#options.input !== "evtx" && this.#options.input !== "capture";
+    const source = openBytes(file.path, stdin ?? process.stdin, isText);
     const { path } = file;
     try {
       const { head, rest, close } = await take(source.chunks, probeBytes);
@@ -160,21 +167,23 @@ class Replay {
         await close();
         return;
       }
-      const reader = openReader(format, {
-        normalizer: this.#normalizer,
-        sorter: {
-          add: (pending, bytes) => {
-            input.events++;
-            sorter.add(pending, bytes);
-          },
+      const onDamage: ReaderOptions["onDamage"] = (where, reason, lost) => {
+        if (reader.damageCount > malformedLoggedMax) return;
+        if (lost === 0) log.warn("input is damaged", { path, ...where, reason });
+        else log.warn("malformed record skipped", { path, ...where, reason, ...(lost === 1 ? {} : { count: lost }) });
+      };
+      const scan = format === "capture" ? new CaptureScan({ onDamage }, path === "-") : undefined;
+      if (scan !== undefined) this.#captures.push({ scan, input: index });
+      const counted: Pick<TimeSorter, "add"> = {
+        add: (pending, bytes) => {
+          input.events++;
+          sorter.add(pending, bytes);
         },
-        input: index,
-        onDamage: (where, reason, lost) => {
-          if (reader.damageCount > malformedLoggedMax) return;
-          if (lost === 0) log.warn("input is damaged", { path, ...where, reason });
-          else log.warn("malformed record skipped", { path, ...where, reason, ...(lost === 1 ? {} : { count: lost }) });
-        },
-      });
+      };
+      const reader =
+        format === "capture"
+          ? (scan as CaptureScan)
+          : openReader(format, { normalizer: this.#normalizer, sorter: counted, input: index, onDamage });
       try {
         for await (const chunk of rest) reader.push(chunk);
         reader.end();
@@ -187,8 +196,10 @@ class Replay {
       this.#sayDamage(path, reader);
       input.malformed = reader.malformed;
       input.digest = source.digest();
+      // What comes after the damage, or after the end that is missing, is not there.
+      if (scan !== undefined && scan.damageCount > 0) this.#isPartial = true;
     } catch (error) {
-      if (error instanceof EvtxError) {
+      if (error instanceof EvtxError || error instanceof CaptureError) {
         this.#unreadable(file, error.message);
         return;
       }
@@ -228,28 +239,111 @@ class Replay {
     } else log.warn("input skipped", { path, reason });
   }
 
-  async #evaluate(sorter: TimeSorter, handler: EventHandler<RecordedEvent>, hits: Hit[]): Promise<void> {
-    const { emit } = this.#options;
-    for (const { event, input, sequence, found } of sorter.drain()) {
-      if (found !== undefined && isStaged(handler)) handler.conclude(event, found);
-      else handler.handle(event);
-      if (hits.length === 0) continue;
-      const from = this.#inputs[input];
-      if (from === undefined) throw new Error(`Cannot find input ${input}`);
-      const context = eventContext(event);
-      const host = this.#hosts.of(event);
-      const { recordId } = event.origin;
-      const origin = { path: from.path, sequence, digest: from.digest, ...(recordId === "" ? {} : { recordId }) };
-      for (const hit of hits) {
-        this.#alerts++;
-        const wanted = emit({ hit, event: context, ...(host === undefined ? {} : { host }), replay: origin });
-        if ((typeof wanted === "boolean" ? wanted : await wanted) === false) {
-          this.#isStopped = true;
-          return;
+  async #evaluate(sorter: TimeSorter, handler: EventHandler<NormalizedEvent>, hits: Hit[]): Promise<void> {
+    const captures = await this.#openCaptures();
+    try {
+      for (const pending of sorter.drain()) {
+        if (captures.length > 0) await this.#captured(captures, pending, handler, hits);
+        if (this.#isStopped) return;
+        const { event, input, found } = pending;
+        if (found !== undefined && isStaged(handler)) handler.conclude(event, found);
+        else handler.handle(event);
+        if (hits.length > 0 && !(await this.#tell(hits, input, this.#recorded(pending)))) return;
+        hits.length = 0;
+      }
+      await this.#captured(captures, undefined, handler, hits);
+    } finally {
+      for (const stream of captures) {
+        await stream.close();
+        this.#sayCapture(stream);
+      }
+    }
+  }
+
+  /** Evaluates what captures have before a recorded event, or all that is left of them. */
+  async #captured(
+    captures: readonly CaptureStream[],
+    until: Pending | undefined,
+    handler: EventHandler<NormalizedEvent>,
+    hits: Hit[],
+  ): Promise<void> {
+    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
+    while (!this.#isStopped) {
+      let first: CaptureStream | undefined;
+      for (const stream of captures)
+        if (stream.head !== undefined && (first?.head === undefined || isBefore(stream.head, first.head)))
+          first = stream;
+      const head = first?.head;
+      if (first === undefined || head === undefined || (until !== undefined && !isBefore(head, until))) return;
+      const { timeMs } = head.event;
+      if (timeMs >= sinceMs && timeMs < untilMs) {
+        this.#events++;
+        const from = this.#inputs[head.input];
+        if (from !== undefined) from.events++;
+        handler.handle(head.event);
+        if (hits.length > 0) {
+          const { event, process } = first.context();
+          await this.#tell(hits, head.input, { event, process, host: first.host, sequence: head.sequence });
+          hits.length = 0;
         }
       }
-      hits.length = 0;
+      await first.advance();
     }
+  }
+
+  async #openCaptures(): Promise<CaptureStream[]> {
+    const streams: CaptureStream[] = [];
+    for (const { scan, input } of this.#captures) {
+      const path = scan.spooled ?? this.#inputs[input]?.path;
+      if (scan.manifest === undefined || path === undefined) continue;
+      const { chunks } = openBytes(path, process.stdin, false);
+      const { fields } = this.#options;
+      const stream = new CaptureStream({ fields, input, manifest: scan.manifest, blocks: scan.blocks, chunks });
+      await stream.advance();
+      streams.push(stream);
+    }
+    return streams;
+  }
+
+  #sayCapture(stream: CaptureStream): void {
+    const input = this.#inputs[stream.input];
+    const path = input?.path ?? "";
+    this.#malformed += stream.malformed;
+    if (input !== undefined) input.malformed += stream.malformed;
+    if (stream.malformed > 0)
+      this.#options.log.warn("malformed records skipped", { path, count: stream.malformed, places: stream.malformed });
+    if (Object.keys(stream.lost).length > 0)
+      this.#options.log.warn("the sensor lost events while this was recorded", { path, ...stream.lost });
+  }
+
+  #recorded({
+    event,
+    sequence,
+  }: Pending): Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId: string } {
+    const host = this.#hosts.of(event);
+    const { recordId } = event.origin;
+    return { event: eventContext(event), ...(host === undefined ? {} : { host }), sequence, recordId };
+  }
+
+  /** Gives the alerts of an event to the output; false when it wants no more. */
+  async #tell(
+    hits: readonly Hit[],
+    input: number,
+    about: Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId?: string },
+  ): Promise<boolean> {
+    const from = this.#inputs[input];
+    if (from === undefined) throw new Error(`Cannot find input ${input}`);
+    const { sequence, recordId = "", ...context } = about;
+    const replay = { path: from.path, sequence, digest: from.digest, ...(recordId === "" ? {} : { recordId }) };
+    for (const hit of hits) {
+      this.#alerts++;
+      const wanted = this.#options.emit({ hit, ...context, replay });
+      if ((typeof wanted === "boolean" ? wanted : await wanted) === false) {
+        this.#isStopped = true;
+        return false;
+      }
+    }
+    return true;
   }
 
   #result(files: number): ReplayResult {
@@ -292,4 +386,15 @@ function reasonOf(code: string): string {
   if (code === "Z_BUF_ERROR") return "the compressed data ends early";
   if (code.startsWith("Z_")) return "the compressed data is damaged";
   return code;
+}
+
+/** Order of events of several inputs: by time; what happened at the same time keeps the order of the inputs. */
+function isBefore(a: Place, b: Place): boolean {
+  return (a.event.timeMs - b.event.timeMs || a.input - b.input || a.sequence - b.sequence) < 0;
+}
+
+interface Place {
+  readonly event: NormalizedEvent;
+  readonly input: number;
+  readonly sequence: number;
 }

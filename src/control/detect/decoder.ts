@@ -1,0 +1,111 @@
+// Records to events, with all that is remembered between them: the same for the live sensor and for the replay of what a sensor
+// delivered. Whoever owns it feeds it records in order, the names of users and the clock; it asks the machine for nothing.
+
+import { type AlertInput, type EventContext, liveEventContext, processContext } from "../../alert/mod.ts";
+import { type FieldTable, headerLayout, recordKind } from "../../event/mod.ts";
+import { Normalizer, type NormalizerStats, type ProcessEvent } from "../../normalize/mod.ts";
+import { BootClock, ProcessCache, type ProcessCacheOptions, parsePasswd, UserNames } from "../../state/mod.ts";
+
+/** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
+const earlySizeMaxBytes = 4 * 1024 * 1024;
+
+export interface DecoderOptions {
+  readonly fields: FieldTable;
+  readonly processes: ProcessCacheOptions;
+  readonly namespacesMax: number;
+  readonly hostId: string;
+  readonly hostMountNs: number;
+  /** Milliseconds since the epoch at CLOCK_BOOTTIME 0. */
+  readonly bootOffsetMs: () => number;
+  /** As in UserNames. */
+  readonly usersWanted: (mountNs: number, pid: number) => void;
+  /** Milliseconds of a clock that only goes forward, for asking again for names; a replay's stands still. */
+  readonly nowMs?: () => number;
+}
+
+/** What an alert says about an event and its process. */
+export interface LiveContext {
+  readonly event: EventContext;
+  readonly process: NonNullable<AlertInput["process"]>;
+}
+
+export class RecordDecoder {
+  readonly processes: ProcessCache;
+  readonly users: UserNames;
+  readonly clock: BootClock;
+  readonly #normalizer: Normalizer;
+  readonly #hostId: string;
+
+  constructor(options: DecoderOptions) {
+    const { fields, hostId, hostMountNs, namespacesMax, nowMs } = options;
+    this.#hostId = hostId;
+    this.clock = new BootClock(options.bootOffsetMs);
+    this.processes = new ProcessCache(options.processes);
+    const wanted = options.usersWanted;
+    this.users = new UserNames({ namespacesMax, hostMountNs, wanted, ...(nowMs === undefined ? {} : { nowMs }) });
+    const { processes, users, clock } = this;
+    this.#normalizer = new Normalizer({ fields, processes, users, hostId, clock });
+  }
+
+  get stats(): Readonly<NormalizerStats> {
+    return this.#normalizer.stats;
+  }
+
+  get inventoryDone(): boolean {
+    return this.#normalizer.inventoryDone;
+  }
+
+  /**
+   * Takes the record at `at` of `bytes`; the event that it means, valid until the next call, or `undefined`. A record that contradicts
+   * itself is counted as malformed: one event is lost, not all that come after it.
+   */
+  take(bytes: Buffer, at: number): ProcessEvent | undefined {
+    try {
+      return this.#normalizer.take(bytes, at);
+    } catch {
+      this.#normalizer.stats.malformed++;
+      return undefined;
+    }
+  }
+
+  /** Puts a table of users in place; `undefined`: whoever lived there is gone. */
+  setUsers(mountNs: number, passwd: string | undefined): void {
+    if (passwd === undefined) this.users.forget(mountNs);
+    else this.users.set(mountNs, parsePasswd(passwd));
+  }
+
+  /** Joined now: what is known at this moment, about the event that {@link take} gave last. */
+  contextOf(event: ProcessEvent): LiveContext {
+    const { processes, users, clock } = this;
+    const process = processContext(event.entry, { processes, users, clock, hostId: this.#hostId });
+    return { event: liveEventContext(event), process };
+  }
+}
+
+/**
+ * Holds live records until the inventory is complete: the programs report from the moment they are attached, and an alert about
+ * a process whose parent comes later in the ring would not know that parent.
+ */
+export class EarlyRecords {
+  readonly #held: Buffer[] = [];
+  #bytes = 0;
+
+  /**
+   * Keeps a copy (`held`), or leaves the record to be taken at once: it is `inventory`, or there is no more room (`full`) and what
+   * was held is to be taken before it.
+   */
+  hold(bytes: Buffer, at: number): "held" | "inventory" | "full" {
+    const kind = bytes.readUInt16LE(at + headerLayout.kind);
+    if (kind === recordKind.task || kind === recordKind.inventoryEnd) return "inventory";
+    const size = bytes.readUInt32LE(at + headerLayout.size);
+    if (this.#bytes + size > earlySizeMaxBytes) return "full";
+    this.#bytes += size;
+    this.#held.push(Buffer.from(bytes.subarray(at, at + size)));
+    return "held";
+  }
+
+  /** All that was held, in order. */
+  get records(): readonly Buffer[] {
+    return this.#held;
+  }
+}
