@@ -142,7 +142,10 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
     reader.push(readFileSync(scene));
     reader.end();
     expect(tables.length).toBeGreaterThan(0);
-    for (const line of tables.join("\n").split("\n").filter((one) => one !== ""))
+    for (const line of tables
+      .join("\n")
+      .split("\n")
+      .filter((one) => one !== ""))
       expect(line).toMatch(/^[^:]+::\d+$/);
     expect(tables[0]).toContain("root::0");
   });
