@@ -146,7 +146,7 @@ export class AlertEncoder {
       id: shaper.text(container?.id, "container.id", 256),
       runtime: shaper.text(container?.runtime, "container.runtime", 64),
     };
-    doc.log = { file: { path: shaper.text(replay?.path, "log.file.path", 4096, "tail") } };
+    doc.log = { file: { path: shaper.text(replay?.path ?? event.logPath, "log.file.path", 4096, "tail") } };
     doc.winlog = { record_id: shaper.text(replay?.recordId, "winlog.record_id", 64) };
     const own = eventCategories(event.kind, event.fields, isWindows);
     const parts = hit === undefined ? undefined : this.#ruleOf(hit, replay !== undefined, shaper);

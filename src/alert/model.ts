@@ -106,6 +106,8 @@ export interface EventContext {
   /** Sequence number within its source, when it has one. */
   readonly sequence?: number;
   readonly container?: ContainerContext;
+  /** The log file that it was read from. */
+  readonly logPath?: string;
   /** Facts that have no ECS or Sysmon name, shown under `sigil.*` as they are (plain JSON). */
   readonly extra?: Readonly<Record<string, unknown>>;
 }

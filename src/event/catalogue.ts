@@ -11,7 +11,12 @@ export type Platform = "linux" | "windows";
 
 /** Names of the sources that this version's sensors deliver, by platform. */
 export const liveSources: Readonly<Record<Platform, ReadonlySet<string>>> = {
-  linux: new Set(["linux/process_creation", "linux/process_termination"]),
+  linux: new Set([
+    "linux/process_creation",
+    "linux/process_termination",
+    // From the journal and log files.
+    ...["auth", "syslog", "sshd", "sudo", "su", "cron", "clamav", "vsftpd", "guacamole"].map((name) => `linux/${name}`),
+  ]),
   windows: new Set<string>(),
 };
 

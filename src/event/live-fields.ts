@@ -19,6 +19,37 @@ const common: readonly LiveField[] = [
   field("User", "user.name", "Name of the effective user; the uid when it has no name"),
 ];
 
+/** Lines of logs. Those after `message_id` are in the messages of single programs. */
+const logLine: readonly LiveField[] = [
+  field("message", "", "The message without its header: what keywords search first"),
+  field("program", "", "Who says that he wrote it: `sshd`, `CRON`, `kernel`"),
+  field("pid", "process.pid", "Its process id; vouched for in the journal, claimed in files"),
+  field("hostname", "", "Name of the host as the line has it"),
+  field("facility", "", "`auth`, `authpriv`, `cron` …; where the line says so"),
+  field("severity", "", "`emerg alert crit err warning notice info debug`; where the line says so"),
+  field("uid", "", "User id of the writer; journal only"),
+  field("exe", "", "Executable of the writer; journal only"),
+  field("transport", "", "How it came to the journal: `syslog stdout kernel audit journal`"),
+  field("unit", "", "systemd unit of the writer, or that the message is about: `ufw.service`"),
+  field("message_id", "", "What kind of message it is; journal only"),
+  field("action", "", "systemd: `started stopped starting stopping reloaded`"),
+  field("user", "", "sshd: who logs in; sudo: who calls it"),
+  field("src_ip", "", "sshd: where the login comes from"),
+  field("src_port", "", "sshd: its port"),
+  field("auth_method", "", "sshd: `password publickey`"),
+  field("outcome", "event.outcome", "sshd: `success failure`"),
+  field("reason", "", "sudo: why it was refused"),
+  ...["HOST", "TTY", "CHROOT", "PWD", "CWD", "USER", "GROUP", "TSID", "ENV", "EXIT", "SIGNAL", "COMMAND"].map((name) =>
+    field(name, "", "sudo: as in its line"),
+  ),
+  ...["name", "UID", "GID", "home", "shell", "from"].map((name) =>
+    field(name, "", "useradd, groupadd: as in their line"),
+  ),
+];
+
+/** Services read from the journal and log files. */
+const logServices = ["auth", "clamav", "cron", "guacamole", "sshd", "su", "sudo", "syslog", "vsftpd"];
+
 /** By source name. A source that no sensor feeds is not listed. */
 export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
   "linux/process_creation": [
@@ -65,6 +96,7 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
     field("ExitCode", "process.exit_code", "Exit code; absent when a signal ended it"),
     field("ExitSignal", "", "Signal that ended it, such as `SIGKILL`; absent when it exited"),
   ],
+  ...Object.fromEntries(logServices.map((service) => [`linux/${service}`, logLine])),
 };
 
 /** Sysmon's fields that a Linux sensor never fills, and why. */
@@ -102,8 +134,9 @@ export function fieldsPage(): string {
     "A rule that cannot match without a field that its source never fills is inert, and `agent rules validate` says so.",
     "Recordings (`agent replay`) may hold any field. Generated from `src/event/live-fields.ts`.",
   ];
-  for (const [source, fields] of Object.entries(liveFields)) {
-    lines.push("", `## ${source}`, "", "| field | ECS | what |", "|---|---|---|");
+  for (const fields of new Set(Object.values(liveFields))) {
+    const sources = Object.keys(liveFields).filter((source) => liveFields[source] === fields);
+    lines.push("", `## ${sources.join(", ")}`, "", "| field | ECS | what |", "|---|---|---|");
     for (const { name, ecs, description } of fields)
       lines.push(`| \`${name}\` | ${ecs === "" ? "" : `\`${ecs}\``} | ${description} |`);
   }

@@ -21,6 +21,8 @@ export interface LiveAgentOptions {
   /** On top of a small fixed environment. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly readyTimeoutMs?: number;
+  /** Put before the agent's command line; it must become the agent's process, as `nsenter` does. */
+  readonly prefix?: readonly string[];
 }
 
 /** What `stop` saw. */
@@ -117,6 +119,7 @@ export class LiveAgent {
     const rules = options.rules === undefined ? [] : [...options.rules, join(folder, "barrier.yml")];
     if (options.rules !== undefined) writeFileSync(join(folder, "barrier.yml"), barrierRule);
     const command = [
+      ...(options.prefix ?? []),
       ...agentCommand(),
       "run",
       ...["--config", join(folder, "config.toml")],

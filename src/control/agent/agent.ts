@@ -5,6 +5,9 @@ import hyperid from "hyperid";
 import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
+import { sourceId } from "../../event/mod.ts";
+import { logServices } from "../../normalize/mod.ts";
+import { createRing } from "../../ring/mod.ts";
 import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
 import {
@@ -20,6 +23,7 @@ import {
 import type { AppConfig, LoadedConfig } from "../config/mod.ts";
 import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.ts";
 import { openLog, type RootLog } from "../log/mod.ts";
+import { LogFeed, logRingBytes } from "../logs/mod.ts";
 import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
@@ -32,6 +36,8 @@ function tidy(): void {
   Bun.gc(true);
   trimCode();
 }
+
+const logSources: ReadonlySet<number> = new Set(logServices.map((service) => sourceId(`linux/${service}`)));
 
 /** What a slow output gets before alerts go on to where there is room. */
 const outputPauseMs = 100;
@@ -79,6 +85,8 @@ class Agent {
   readonly #sink: AlertSink;
   readonly #detect: DetectClient;
   readonly #loss: LossWatch;
+  /** Absent when no logs are read. */
+  readonly #logs: LogFeed | undefined;
   #config: AppConfig;
   /** Rules by generation: the live set, and those sent since that the worker has not confirmed. */
   readonly #rules = new Map<number, readonly RuleInfo[]>();
@@ -128,6 +136,18 @@ class Agent {
     });
     this.#sink = this.#openSink();
     this.#loss = new LossWatch((action, message, values) => this.#state(action, message, values, "failure"));
+    const { sensor } = options.config;
+    const logMemory = sensor.logsEnabled ? createRing(logRingBytes) : undefined;
+    this.#logs =
+      logMemory === undefined
+        ? undefined
+        : new LogFeed({
+            journal: sensor.journal,
+            files: sensor.logFiles,
+            memory: logMemory,
+            wake: () => this.#detect.wake(),
+            tell: (level, message, values) => log[level](message, values),
+          });
     this.#detect = new DetectClient(
       {
         sensor: {
@@ -148,10 +168,12 @@ class Agent {
         hostMountNs: mountNamespace("self"),
         passwd: readPasswd(""),
         reportMs: detectReportMs,
+        ...(logMemory === undefined ? {} : { logs: logMemory }),
       },
       {
         opened: (probes) => this.#onOpened(probes),
-        rulesLive: ({ generation, active, inert, compileMs }) => {
+        rulesLive: ({ generation, active, inert, compileMs, sources }) => {
+          void this.#readLogs(sources);
           log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
           for (const known of this.#rules.keys()) if (known < generation) this.#rules.delete(known);
           if (generation === this.#generation) this.#reloaded();
@@ -199,6 +221,13 @@ class Agent {
     }
   }
 
+  /** Logs are read while there are rules for them. */
+  async #readLogs(sources: readonly number[]): Promise<void> {
+    const isWanted = sources.some((source) => logSources.has(source));
+    if (isWanted && !this.#isEnding) this.#logs?.start();
+    else await this.#logs?.stop();
+  }
+
   /** Nothing waits without a limit: a sensor that hangs while it starts, now or after a death, ends the agent. */
   #expectReady(): void {
     clearTimeout(this.#readyTimer);
@@ -210,10 +239,12 @@ class Agent {
 
   async #teardown(): Promise<void> {
     const timeoutMs = this.#config.service.shutdownTimeoutMs;
+    // What it reads at last goes the way of everything else.
+    await this.#logs?.stop();
     const report = await this.#detect.stop(timeoutMs);
     if (report !== undefined) {
       this.#onReport(report, true);
-      const account = this.#loss.account(report);
+      const account = this.#loss.account(report, this.#logs?.stats);
       this.#log.info("agent stopped", { ...account });
     }
     for (const output of await this.#sink.close(timeoutMs))
@@ -300,7 +331,7 @@ class Agent {
     if (report.faults > this.#faultsTold)
       this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
     this.#faultsTold = report.faults;
-    this.#loss.take(report, performance.now(), isLast);
+    this.#loss.take(report, performance.now(), isLast, this.#logs?.stats);
     this.#beat(report);
     if (this.#storm.isOver(report.routed)) tidy();
   }
@@ -319,7 +350,7 @@ class Agent {
         rules: this.#rules.get(this.#generation)?.length ?? 0,
         seconds: Math.round((now - this.#startedMs) / 1000),
         processes: report.processes.size,
-        ...this.#loss.account(report),
+        ...this.#loss.account(report, this.#logs?.stats),
       },
       "success",
     );
@@ -335,7 +366,12 @@ class Agent {
       return;
     }
     const { engine, matches, event, process: context, createdMs } = message;
-    const input: AlertInput = { hit: { engine, rule, matches }, event, process: context, createdMs };
+    const input: AlertInput = {
+      hit: { engine, rule, matches },
+      event,
+      ...(context === undefined ? {} : { process: context }),
+      createdMs,
+    };
     if (!this.#sink.write(this.#encoder.alert(input))) this.#wantsPause = true;
   }
 

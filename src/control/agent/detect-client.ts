@@ -86,6 +86,11 @@ export class DetectClient {
     this.#post({ type: "users", mountNs, passwd });
   }
 
+  /** There is something in the ring of log lines. */
+  wake(): void {
+    if (this.#handle !== undefined) wakeSensor(this.#handle);
+  }
+
   /** Detaches the sensor, lets everything under way come through, and resolves with the last report. */
   async stop(timeoutMs: number): Promise<DetectReport | undefined> {
     this.#isStopping = true;

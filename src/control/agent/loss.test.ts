@@ -34,6 +34,7 @@ function report(
     alertsSent: 0,
     alertsDropped: 0,
     swaps: 0,
+    logs: { taken: 0, malformed: 0 },
     ...more,
   };
 }

@@ -3,9 +3,10 @@
 import { lost, type RecordKind, recordKinds, unaccounted } from "../../sensor/mod.ts";
 import { lossReportMs } from "../config/limits.ts";
 import type { DetectReport } from "../detect/mod.ts";
+import type { LogFeedStats } from "../logs/mod.ts";
 
 /** Losses of all stages together, by kind and stage: what a state line shows. */
-function losses(report: DetectReport): Record<string, number> {
+function losses(report: DetectReport, logs: LogFeedStats | undefined): Record<string, number> {
   const found: Record<string, number> = {};
   for (const kind of recordKinds) {
     const c = report.counters[kind];
@@ -13,6 +14,8 @@ function losses(report: DetectReport): Record<string, number> {
       if (c[stage] > 0) found[`${kind}.${stage}`] = c[stage];
   }
   if (report.normalized.malformed > 0) found["normalize.malformed"] = report.normalized.malformed;
+  if (report.logs.malformed > 0) found["logs.malformed"] = report.logs.malformed;
+  if (logs !== undefined && logs.lost > 0) found["logs.oversized"] = logs.lost;
   if (report.alertsDropped > 0) found["alerts.dropped"] = report.alertsDropped;
   // Not events, but what later events say about their parents.
   if (report.processes.evictedLive > 0) found["processes.evicted"] = report.processes.evictedLive;
@@ -38,8 +41,8 @@ export class LossWatch {
   }
 
   /** Looks at a report, `nowMs` by a clock that nobody sets; tells when there are new losses, at the last report at once. */
-  take(report: DetectReport, nowMs: number, isLast = false): void {
-    const values = losses(report);
+  take(report: DetectReport, nowMs: number, isLast = false, logs?: LogFeedStats): void {
+    const values = losses(report, logs);
     const total = Object.values(values).reduce((sum, count) => sum + count, 0);
     if (total <= this.#told || (!isLast && nowMs - this.#toldMs < lossReportMs)) return;
     this.#tell("events_dropped", `${total - this.#told} events or processes were lost`, {
@@ -52,7 +55,7 @@ export class LossWatch {
   }
 
   /** The account at the end of a run, per kind: seen, delivered, lost, and what is in no column (0, or the account is wrong). */
-  account(report: DetectReport): Record<string, number> {
+  account(report: DetectReport, logs?: LogFeedStats): Record<string, number> {
     const account: Record<string, number> = {};
     const add = (kind: RecordKind): void => {
       const c = report.counters[kind];
@@ -62,6 +65,13 @@ export class LossWatch {
       account[`${kind}_unaccounted`] = unaccounted(c) + c.inFlight + (c.delivered - report.normalized[kind]);
     };
     recordKinds.forEach(add);
+    if (logs !== undefined) {
+      account.logs_seen = logs.written + logs.lost;
+      account.logs_delivered = report.logs.taken;
+      account.logs_lost = logs.lost + report.logs.malformed;
+      // Only at rest: what is in the ring is on its way.
+      account.logs_in_flight = logs.written - report.logs.taken;
+    }
     account.alerts_sent = report.alertsSent;
     account.alerts_dropped = report.alertsDropped;
     return account;

@@ -4,7 +4,7 @@
 // It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
 // then gives its event loop one turn.
 
-import { type AlertInput, liveEventContext, processContext } from "../../alert/mod.ts";
+import { liveEventContext, processContext } from "../../alert/mod.ts";
 import {
   type DetectorSet,
   DetectorStore,
@@ -16,6 +16,7 @@ import {
 } from "../../detect/mod.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
 import {
+  type Catalogue,
   createCatalogue,
   FieldTable,
   headerLayout,
@@ -24,10 +25,11 @@ import {
   recordKind,
   sourceId,
 } from "../../event/mod.ts";
-import { Normalizer, type ProcessEvent } from "../../normalize/mod.ts";
+import { logServices, Normalizer, type ProcessEvent, RecordedEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
+import { LogIntake, logEventContext } from "../logs/mod.ts";
 import {
   type AlertMessage,
   alertMessageKind,
@@ -57,6 +59,11 @@ const alertWaitShareMax = 7 / 8;
 /** Atomics.wait needs a place that nobody changes: a sleep without an event loop. */
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
+/** What the router hands on: a live record, or a line of a log. */
+type LiveEvent = ProcessEvent | RecordedEvent;
+
+const logSources: ReadonlySet<string> = new Set(logServices.map((service) => `linux/${service}`));
+
 const send = (message: FromDetect): void => self.postMessage(message);
 
 /** Body of src/detect.worker.ts. */
@@ -80,14 +87,15 @@ class DetectLoop {
   readonly #start: StartMessage;
   readonly #sensor: Sensor;
   readonly #fields = new FieldTable();
-  readonly #catalogue = createCatalogue({ live: liveSources.linux, platform: "linux" });
+  readonly #catalogue: Catalogue;
   readonly #processes: ProcessCache;
   readonly #users: UserNames;
   readonly #clock = new BootClock(bootOffsetMs);
   readonly #normalizer: Normalizer;
   readonly #alerts: RingWriter;
   readonly #ruleIndex = new Map<RuleInfo, number>();
-  #router: SensorEventRouter<ProcessEvent> | undefined;
+  readonly #logs: LogIntake | undefined;
+  #router: SensorEventRouter<LiveEvent> | undefined;
   #store: DetectorStore | undefined;
   #generation = 0;
   #hits = 0;
@@ -113,6 +121,9 @@ class DetectLoop {
     this.#start = start;
     this.#sensor = sensor;
     this.#alerts = new RingWriter(start.alerts);
+    this.#logs = start.logs === undefined ? undefined : new LogIntake(start.logs, this.#fields);
+    const live = [...liveSources.linux].filter((name) => this.#logs !== undefined || !logSources.has(name));
+    this.#catalogue = createCatalogue({ live: new Set(live), platform: "linux" });
     this.#processes = new ProcessCache(start.processes);
     this.#users = new UserNames({
       namespacesMax: start.namespacesMax,
@@ -148,7 +159,9 @@ class DetectLoop {
     for (;;) {
       const woken = this.#sensor.wait(sleepMs);
       const taken =
-        this.#sensor.critical.drain(this.#takeCritical, drainMax) + this.#sensor.bulk.drain(this.#takeBulk, drainMax);
+        this.#sensor.critical.drain(this.#takeCritical, drainMax) +
+        this.#sensor.bulk.drain(this.#takeBulk, drainMax) +
+        (this.#logs?.drain(this.#route, drainMax) ?? 0);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
         // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.
@@ -190,6 +203,8 @@ class DetectLoop {
     }
     if (event !== undefined) this.#router?.route(event);
   }
+
+  readonly #route = (event: LiveEvent): void => this.#router?.route(event);
 
   /**
    * Keeps a live record until the inventory is complete: the programs report from the moment they are attached, and an alert about
@@ -262,7 +277,7 @@ class DetectLoop {
     if (this.#store === undefined) {
       this.#store = new DetectorStore(next);
       this.#router = new SensorEventRouter([
-        new SigmaDetectionHandler<ProcessEvent>(this.#store, this.#fields, this.#alert),
+        new SigmaDetectionHandler<LiveEvent>(this.#store, this.#fields, this.#alert),
       ]);
     } else this.#store.swap(next);
     send({
@@ -271,25 +286,34 @@ class DetectLoop {
       active: engine.active,
       inert: engine.inert,
       compileMs: performance.now() - began,
+      sources: engine.sources,
     });
   }
 
-  readonly #alert = (event: ProcessEvent, hit: Hit): void => {
+  readonly #alert = (event: LiveEvent, hit: Hit): void => {
     this.#hits++;
-    const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
     const message: AlertMessage = {
       generation: this.#generation,
       rule: this.#ruleIndex.get(hit.rule) ?? -1,
       engine: hit.engine,
       matches: hit.matches,
-      event: liveEventContext(event),
-      process: processContext(event.entry, sources) as NonNullable<AlertInput["process"]>,
+      ...this.#context(event),
       createdMs: Date.now(),
     };
     const bytes = Buffer.from(JSON.stringify(message));
     this.#awaitRoom(bytes.length);
     this.#alerts.write(alertMessageKind, bytes);
   };
+
+  #context(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
+    const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
+    if (!(event instanceof RecordedEvent))
+      return { event: liveEventContext(event), process: processContext(event.entry, sources) };
+    const context = logEventContext(event, this.#logs?.pathOf(event) ?? "");
+    const pid = LogIntake.writerOf(event);
+    const writer = pid === undefined ? undefined : this.#processes.find(pid, -1);
+    return writer === undefined ? { event: context } : { event: context, process: processContext(writer, sources) };
+  }
 
   /**
    * Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's ring holds them meanwhile,
@@ -321,6 +345,7 @@ class DetectLoop {
       alertsSent: this.#alerts.written,
       alertsDropped: this.#alerts.dropped,
       swaps: this.#store?.swaps ?? 0,
+      logs: { ...(this.#logs?.stats ?? { taken: 0, malformed: 0 }) },
     };
   }
 }

@@ -7,6 +7,7 @@ import type { CorrelationStats, LinkedCorrelation, RuleIr } from "../../detect/s
 import type { NormalizerStats } from "../../normalize/mod.ts";
 import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
 import type { ProcessCacheOptions, ProcessCacheStats } from "../../state/mod.ts";
+import type { LogIntakeStats } from "../logs/mod.ts";
 
 export interface StartMessage {
   readonly type: "start";
@@ -19,6 +20,8 @@ export interface StartMessage {
   /** Text of the host's passwd. */
   readonly passwd: string;
   readonly alerts: SharedArrayBuffer;
+  /** Ring of log lines, outlives the worker; absent when no logs are read: rules for them are inert. */
+  readonly logs?: SharedArrayBuffer;
   /** How often the worker reports, and measures its clock. */
   readonly reportMs: number;
 }
@@ -52,6 +55,7 @@ export interface DetectReport {
   /** Alerts that did not fit into the ring to the main thread. */
   readonly alertsDropped: number;
   readonly swaps: number;
+  readonly logs: LogIntakeStats;
   /** Absent while there are no correlations. */
   readonly correlations?: CorrelationStats;
 }
@@ -75,6 +79,8 @@ export type FromDetect =
       readonly active: number;
       readonly inert: readonly InertRule[];
       readonly compileMs: number;
+      /** Event sources that have rules. */
+      readonly sources: readonly number[];
     }
   /** A set that cannot be compiled; the one before it stays. */
   | { readonly type: "rules-failed"; readonly generation: number; readonly message: string }
@@ -92,7 +98,8 @@ export interface AlertMessage {
   readonly engine: EngineName;
   readonly matches: readonly Match[];
   readonly event: EventContext;
-  readonly process: ProcessContext;
+  /** Absent for events that no process can be told of. */
+  readonly process?: ProcessContext;
   readonly createdMs: number;
 }
 
