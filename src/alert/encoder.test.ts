@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { faults } from "../../test/fixtures/alerts/ecs-faults.ts";
 import { agent, inputs, linuxHost, rule } from "../../test/fixtures/alerts/inputs.ts";
+import type { IndicatorFacts } from "../detect/mod.ts";
 import type { AlertInput } from "./mod.ts";
 import { AlertEncoder, lineSizeMaxBytes } from "./mod.ts";
 
@@ -401,4 +403,35 @@ test("a rule is serialized once, by identity, and a changed rule is a new one", 
   for (let n = 0; n < 5; n++) alertOf(input);
   expect(reads).toBe(1);
   expect(alertOf({ ...linux, hit: { ...linux.hit, rule: rule({ description: "new" }) } }).rule.description).toBe("new");
+});
+
+test("an indicator is told in the fields that ECS has for its kind", () => {
+  const indicatorOf = (kind: IndicatorFacts["kind"], value: string): unknown => {
+    const facts: IndicatorFacts = {
+      kind,
+      value,
+      observable: value,
+      field: "DestinationIp",
+      description: "",
+      reference: "",
+      provider: "",
+      feedId: "",
+      expiresMs: undefined,
+    };
+    const input = inputOf("windows-dns-ioc-replay");
+    const document = JSON.parse(encoder.alert({ ...input, hit: { ...input.hit, indicator: facts } }).line);
+    expect(faults(document)).toEqual([]);
+    expect(document.threat.enrichments[0].matched).toMatchObject({ atomic: value, field: "destination.ip" });
+    return document.threat.indicator;
+  };
+  const name = "192.0.2.1:443";
+  expect(indicatorOf("ip", name)).toEqual({ type: "ipv4-addr", name, ip: "192.0.2.1", port: 443 });
+  expect(indicatorOf("ip", "[2001:db8::1]:80")).toMatchObject({ type: "ipv6-addr", ip: "2001:db8::1", port: 80 });
+  expect(indicatorOf("ip", "2001:db8::/32")).toEqual({ type: "ipv6-addr", name: "2001:db8::/32" });
+  expect(indicatorOf("ip", "192.0.2.1")).toMatchObject({ ip: "192.0.2.1" });
+  expect(indicatorOf("domain", "*.a.example")).toMatchObject({ type: "domain-name", url: { domain: "a.example" } });
+  expect(indicatorOf("url", "a.example/x")).toMatchObject({ type: "url", url: { original: "a.example/x" } });
+  expect(indicatorOf("md5", "ab".repeat(16))).toMatchObject({ type: "file", file: { hash: { md5: "ab".repeat(16) } } });
+  expect(indicatorOf("imphash", "ab".repeat(16))).toMatchObject({ file: { pe: { imphash: "ab".repeat(16) } } });
+  expect(indicatorOf("path", "^/x$")).toEqual({ type: "file", name: "^/x$" });
 });

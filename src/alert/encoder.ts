@@ -5,6 +5,7 @@ import type { Hit, Level, RuleInfo } from "../detect/mod.ts";
 import { alertCategories, type Categories, eventCategories } from "./categories.ts";
 import { type CompactOptions, compactLine } from "./compact.ts";
 import { ecsNames, type FieldSets, fieldSets, fileDoc, outcomeOf } from "./event-fields.ts";
+import { threatOfIndicator } from "./indicator.ts";
 import {
   fieldCountMax,
   lineSizeMaxBytes,
@@ -168,6 +169,9 @@ export class AlertEncoder {
       hit === undefined ? "sigil.events" : "sigil.alerts",
       {
         ...(parts === undefined ? messagePart(own.action ?? event.kind) : parts.parts),
+        ...(hit?.indicator === undefined
+          ? {}
+          : { threat: JSON.stringify(threatOfIndicator(hit.indicator, event.timeMs, shaper)) }),
         event: JSON.stringify(eventPart),
         ...(host === undefined ? {} : { host }),
         agent: replay === undefined ? this.#agent.live : this.#agent.replay,

@@ -44,6 +44,23 @@ export interface Hit {
   readonly matches: readonly Match[];
   /** Tells apart the hits that one rule may have on one event: the group of a correlation. Absent when there can be only one. */
   readonly group?: string;
+  /** Of the engine `ioc`: the indicator behind it. */
+  readonly indicator?: IndicatorFacts;
+}
+
+/** What an alert says of an indicator that an event held: ECS `threat.enrichments[]`. */
+export interface IndicatorFacts {
+  readonly kind: "domain" | "ip" | "url" | "path" | "md5" | "sha1" | "sha256" | "imphash";
+  /** As it stands in its list, in its one spelling. */
+  readonly value: string;
+  /** What of the event matched, and the field that held it. */
+  readonly observable: string;
+  readonly field: string;
+  readonly description: string;
+  readonly reference: string;
+  readonly provider: string;
+  readonly feedId: string;
+  readonly expiresMs: number | undefined;
 }
 
 /** A rule that loaded and can never fire here, with the reason. */

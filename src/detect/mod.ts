@@ -1,5 +1,13 @@
 /** The door of the room `detect`: detectors, the store that holds the live ones, and the router that feeds them. */
-export type { Detector, EngineName, Hit, InertRule, Level, Match, RuleInfo } from "./detector.ts";
+export type { Detector, EngineName, Hit, IndicatorFacts, InertRule, Level, Match, RuleInfo } from "./detector.ts";
+export {
+  IndicatorBuilder,
+  type IndicatorFileReport,
+  type IndicatorSet,
+  IocEngine,
+  indicatorFileSizeMaxBytes,
+  readIndicatorFile,
+} from "./ioc/mod.ts";
 export { type EventHandler, isStaged, SensorEventRouter, type StagedHandler } from "./router.ts";
 export { ruleInfo, SigmaDetectionHandler } from "./sigma-handler.ts";
 export { type DetectorSet, DetectorStore } from "./store.ts";

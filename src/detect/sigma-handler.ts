@@ -1,8 +1,10 @@
-// SigmaDetectionHandler: evaluates Sigma on every event with the live engine of the DetectorStore, and tells each hit. What a
-// rule matched on is worked out only for hits.
+// SigmaDetectionHandler: evaluates Sigma on every event with the live engine of the DetectorStore, then looks the event up in the
+// indicators, and tells each hit. What a rule matched on is worked out only for hits.
 
 import type { NormalizedEvent } from "../event/mod.ts";
 import type { Hit, Match, RuleInfo } from "./detector.ts";
+import { indicatorHit } from "./indicator-hit.ts";
+import type { IndicatorHit } from "./ioc/mod.ts";
 import type { StagedHandler } from "./router.ts";
 import {
   type CorrelationMatch,
@@ -14,13 +16,23 @@ import {
 } from "./sigma/mod.ts";
 import type { DetectorStore } from "./store.ts";
 
-export class SigmaDetectionHandler<Event extends NormalizedEvent> implements StagedHandler<Event, readonly RuleIr[]> {
+/** What an event is by itself: the rules whose conditions it meets, and the indicators that it holds. */
+interface Found {
+  readonly rules: readonly RuleIr[];
+  readonly indicators: readonly IndicatorHit[];
+}
+
+const none: readonly never[] = [];
+
+export class SigmaDetectionHandler<Event extends NormalizedEvent> implements StagedHandler<Event, Found> {
   readonly name = "sigma";
   readonly #store: DetectorStore;
   readonly #slots: SlotTable;
   readonly #emit: (event: Event, hit: Hit) => void;
   readonly #hits: RuleIr[] = [];
   readonly #correlationHits: [LinkedCorrelation, CorrelationMatch][] = [];
+  /** Of the event at hand; made anew when there was one. */
+  #indicatorHits: IndicatorHit[] = [];
 
   constructor(store: DetectorStore, slots: SlotTable, emit: (event: Event, hit: Hit) => void) {
     this.#store = store;
@@ -29,19 +41,24 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Sta
   }
 
   handle(event: Event): void {
-    const matched = this.examine(event);
-    if (matched !== undefined) this.conclude(event, matched);
+    const found = this.examine(event);
+    if (found !== undefined) this.conclude(event, found);
   }
 
-  examine(event: Event): readonly RuleIr[] | undefined {
-    return this.#store.sigma.match(event.source, event);
+  examine(event: Event): Found | undefined {
+    const rules = this.#store.sigma.match(event.source, event);
+    this.#store.ioc?.match(event, this.#keepIndicator);
+    const indicators = this.#indicatorHits;
+    if (indicators.length > 0) this.#indicatorHits = [];
+    else if (rules === undefined) return undefined;
+    return { rules: rules ?? none, indicators };
   }
 
-  conclude(event: Event, matched: readonly RuleIr[]): void {
+  conclude(event: Event, { rules, indicators }: Found): void {
     const hits = this.#hits;
     const correlationHits = this.#correlationHits;
     try {
-      this.#store.sigma.conclude(matched, event, this.#keep, this.#keepCorrelation);
+      if (rules.length > 0) this.#store.sigma.conclude(rules, event, this.#keep, this.#keepCorrelation);
       for (const rule of hits)
         this.#emit(event, { engine: "sigma", rule: ruleInfo(rule), matches: matchesOf(rule, event, this.#slots) });
       for (const [index, [correlation, match]] of correlationHits.entries())
@@ -51,6 +68,7 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Sta
           matches: correlationMatches(correlation, match),
           ...groupOf(correlationHits, index),
         });
+      for (const hit of indicators) this.#emit(event, indicatorHit(hit));
     } finally {
       // Also after a fault: what this event hit must never be told of the next one.
       if (hits.length > 0) hits.length = 0;
@@ -64,6 +82,10 @@ export class SigmaDetectionHandler<Event extends NormalizedEvent> implements Sta
 
   readonly #keepCorrelation = (correlation: LinkedCorrelation, match: CorrelationMatch): void => {
     this.#correlationHits.push([correlation, match]);
+  };
+
+  readonly #keepIndicator = (hit: IndicatorHit): void => {
+    this.#indicatorHits.push(hit);
   };
 }
 

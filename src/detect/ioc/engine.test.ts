@@ -179,9 +179,9 @@ describe("digests", () => {
   });
 
   test("of files that were hashed are answered with what the list says", () => {
-    expect(engine.digest("md5", md5)?.description).toBe("a test file");
-    expect(engine.digest("sha1", md5)).toBeUndefined();
-    expect(engine.digest("md5", "zz".repeat(16))).toBeUndefined();
+    expect(engine.digest("md5", md5, 0)?.description).toBe("a test file");
+    expect(engine.digest("sha1", md5, 0)).toBeUndefined();
+    expect(engine.digest("md5", "zz".repeat(16), 0)).toBeUndefined();
   });
 });
 

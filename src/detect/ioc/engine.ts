@@ -39,7 +39,6 @@ export class IocEngine {
     cut: 0,
   };
   readonly #set: IndicatorSet;
-  readonly #now: () => number;
   readonly #plans: readonly Plan[];
   readonly #paths: PathMatcher | undefined;
   readonly #scratch = new Uint8Array(valueSizeMaxBytes);
@@ -47,12 +46,11 @@ export class IocEngine {
   readonly #address6 = new Uint32Array(4);
   readonly #found = new Set<number>();
   #field = "";
+  #timeMs = 0;
   #emit: (hit: IndicatorHit) => void = () => {};
 
-  /** `now`: milliseconds since the epoch, for indicators that expire; replay gives the time of its events. */
-  constructor(set: IndicatorSet, slots: FieldTable, now: () => number = Date.now) {
+  constructor(set: IndicatorSet, slots: FieldTable) {
     this.#set = set;
-    this.#now = now;
     const { counts } = set;
     const hasNames = counts.domain > 0;
     const hasAddresses = counts.ip > 0;
@@ -83,10 +81,11 @@ export class IocEngine {
     return this.#set.counts;
   }
 
-  /** Tells each indicator that the event holds, once. Never throws. O(length of the fields). */
+  /** Tells each indicator that the event holds and that had not expired when it happened, once. Never throws. O(length of the fields). */
   match(event: NormalizedEvent, emit: (hit: IndicatorHit) => void): void {
     const plans = this.#plans;
     this.#emit = emit;
+    this.#timeMs = event.timeMs;
     if (this.#found.size > 0) this.#found.clear();
     for (let i = 0; i < plans.length; i++) {
       const plan = plans[i]!;
@@ -98,9 +97,9 @@ export class IocEngine {
   }
 
   /** The indicator of a digest in hex, or `undefined`: for files that were hashed. */
-  digest(kind: HashKind, hex: string): Indicator | undefined {
+  digest(kind: HashKind, hex: string, nowMs: number): Indicator | undefined {
     const entry = this.#digestEntry(kind, hex);
-    return entry === -1 || this.#isExpired(entry) ? undefined : indicatorAt(this.#set, entry);
+    return entry === -1 || this.#isExpired(entry, nowMs) ? undefined : indicatorAt(this.#set, entry);
   }
 
   #read(plan: Plan, value: FieldValue, event: NormalizedEvent): void {
@@ -258,7 +257,7 @@ export class IocEngine {
   #hit(entry: number, observable: string): void {
     if (entry === -1 || this.#found.has(entry) || this.#found.size >= hitsPerEventMax) return;
     this.#found.add(entry);
-    if (this.#isExpired(entry)) {
+    if (this.#isExpired(entry, this.#timeMs)) {
       this.stats.expired++;
       return;
     }
@@ -267,9 +266,9 @@ export class IocEngine {
     this.#emit({ indicator, field: this.#field, observable });
   }
 
-  #isExpired(entry: number): boolean {
+  #isExpired(entry: number, timeMs: number): boolean {
     const { expiresMs } = this.#set.attributes[this.#set.attributeOf[entry]!]!;
-    return expiresMs !== undefined && expiresMs <= this.#now();
+    return expiresMs !== undefined && expiresMs <= timeMs;
   }
 }
 

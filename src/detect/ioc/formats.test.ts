@@ -69,7 +69,7 @@ describe("CSV", () => {
       "8 bad_domain",
     ]);
     expect(engine.counts).toMatchObject({ domain: 1, ip: 1, sha256: 1 });
-    expect(engine.digest("sha256", sha256)).toMatchObject({ level: "high" });
+    expect(engine.digest("sha256", sha256, 0)).toMatchObject({ level: "high" });
     expect(find({ QueryName: "evil.example" }).length).toBe(1);
   });
 
@@ -149,7 +149,7 @@ describe("STIX", () => {
       Date.UTC(2026),
     );
     expect(reports[0]).toMatchObject({ taken: 1, skipped: 3, rejected: 0 });
-    expect(engine.digest("sha256", sha256)).toMatchObject({
+    expect(engine.digest("sha256", sha256, 0)).toMatchObject({
       level: "critical",
       description: "Loader: stage two",
       reference: "https://r.example",
@@ -177,7 +177,7 @@ describe("MISP", () => {
     for (const document of [{ Event: event }, { response: [{ Event: event }] }, [{ Event: event }]]) {
       const { engine, reports } = engineOf({ "x.misp.json": JSON.stringify(document) });
       expect(reports[0]).toMatchObject({ taken: 5, skipped: 2, rejected: 0 });
-      expect(engine.digest("sha256", sha256)).toMatchObject({
+      expect(engine.digest("sha256", sha256, 0)).toMatchObject({
         level: "medium",
         description: "Campaign: loader",
         provider: "Org",
@@ -200,13 +200,15 @@ test("of a value in two lists the more severe counts", () => {
     { "a.csv": low, "b.csv": high },
     { "a.csv": high, "b.csv": low },
   ])
-    expect(engineOf(files).engine.digest("sha256", sha256)).toMatchObject({ level: "critical" });
+    expect(engineOf(files).engine.digest("sha256", sha256, 0)).toMatchObject({ level: "critical" });
 });
 
-test("an indicator that expires while the agent runs does not count from then on", () => {
-  const { engine, find } = engineOf({ "a.csv": "value,type,expires\na.example,domain,1970-01-01T00:00:01Z" }, 0);
-  expect(find({ QueryName: "a.example" }).length).toBe(1);
-  const later = engineOf({ "a.csv": "value,type,expires\na.example,domain,1970-01-01T00:00:01Z" }, 2_000);
-  expect(later.reports[0]).toMatchObject({ taken: 0, skipped: 1 });
+test("an indicator counts for events from before it expired", () => {
+  const list = { "a.csv": "value,type,expires\na.example,domain,1970-01-01T00:00:01Z" };
+  const { engine, find } = engineOf(list, 0);
+  expect(find({ QueryName: "a.example" }, 999).length).toBe(1);
   expect(engine.stats.expired).toBe(0);
+  expect(find({ QueryName: "a.example" }, 1_000)).toEqual([]);
+  expect(engine.stats.expired).toBe(1);
+  expect(engineOf(list, 2_000).reports[0]).toMatchObject({ taken: 0, skipped: 1 });
 });

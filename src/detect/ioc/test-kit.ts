@@ -10,16 +10,16 @@ import { readIndicatorFile } from "./read-file.ts";
 export function engineOf(
   files: Readonly<Record<string, string>>,
   nowMs = 0,
-): { engine: IocEngine; reports: IndicatorFileReport[]; find: (fields: FieldObject) => string[] } {
+): { engine: IocEngine; reports: IndicatorFileReport[]; find: (fields: FieldObject, timeMs?: number) => string[] } {
   const builder = new IndicatorBuilder(1);
   const reports = Object.entries(files).map(([path, text]) =>
     readIndicatorFile(builder, { path, bytes: Buffer.from(text) }, { level: "high" }, nowMs),
   );
   const slots = new FieldTable();
-  const engine = new IocEngine(builder.finish(), slots, () => nowMs);
-  const find = (fields: FieldObject): string[] => {
+  const engine = new IocEngine(builder.finish(), slots);
+  const find = (fields: FieldObject, timeMs = nowMs): string[] => {
     const found: string[] = [];
-    engine.match(eventOf(fields, slots), ({ indicator, field, observable }) => {
+    engine.match(eventOf(fields, slots, timeMs), ({ indicator, field, observable }) => {
       found.push(`${field} ${observable} = ${indicator.kind} ${indicator.value}`);
     });
     return found;
@@ -27,11 +27,11 @@ export function engineOf(
   return { engine, reports, find };
 }
 
-export function eventOf(fields: FieldObject, slots: FieldTable): NormalizedEvent {
+export function eventOf(fields: FieldObject, slots: FieldTable, timeMs = 0): NormalizedEvent {
   return {
     kind: "other",
     source: sourceId("linux/process_creation"),
-    timeMs: 0,
+    timeMs,
     get: (slot) => fields[slots.name(slot)],
     eachText: () => {},
   };
