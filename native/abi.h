@@ -1,11 +1,16 @@
 /* The one truth of what crosses from the kernel and the shim to TypeScript: record layouts, section types, counters,
- * the shared ring. native/gen.ts reads this file (fixed-width fields, one declaration a line), writes
- * src/event/layout.gen.ts from it and a C file of static assertions that pins every offset. All values little-endian.
+ * the shared ring. native/gen.ts reads this file and the headers of abi/ that it includes (fixed-width fields, one declaration
+ * a line), writes src/event/layout.gen.ts from them and a C file of static assertions that pins every offset. All values
+ * little-endian.
  *
  * A record:   ┌────────────┬──────────────┬─────────────────────┬───────────────────────────────┐
  *             │ header, 40 │ fixed part   │ sections[], 12 each │ bytes of the sections … pad 8 │
  *             └────────────┴──────────────┴─────────────────────┴───────────────────────────────┘
- * Section offsets count from the start of the record. A string that does not fit keeps its tail and carries CUT. */
+ * Section offsets count from the start of the record. A string that does not fit keeps its tail and carries CUT.
+ *
+ * Kinds from SIGIL_KIND_ACTIVITY on are activities: things that a process did. Their fixed part begins with who did it (struct
+ * sigil_actor), which also says how long the rest of it is, so that a record can be checked without knowing its kind. Numbers of
+ * kinds and of section types: process 1-15, file 16-31, network 32-47, DNS 48-55, kernel operations 64-127. */
 #ifndef SIGIL_ABI_H
 #define SIGIL_ABI_H
 
@@ -28,6 +33,8 @@ typedef int64_t s64;
 #define SIGIL_CGROUP_MAX 1023
 /* The largest record: all sections full, the fixed part, and room to spare. */
 #define SIGIL_RECORD_MAX 65536
+/* The largest record of an activity. */
+#define SIGIL_ACTIVITY_MAX 16384
 
 enum sigil_kind {
   SIGIL_KIND_PAD = 0,  /* filler up to the end of the ring: skip it */
@@ -36,7 +43,8 @@ enum sigil_kind {
   SIGIL_KIND_EXIT = 3, /* the last thread of a process ended: sched_process_exit */
   SIGIL_KIND_TASK = 4, /* a process that ran before the agent: the inventory at start */
   SIGIL_KIND_INVENTORY_END = 5, /* made by the shim: all of the inventory lies before it in the ring; header only */
-  SIGIL_KIND_MAX = 6
+  SIGIL_KIND_ACTIVITY = 16, /* the first of the activities: abi/file.h and its neighbours */
+  SIGIL_KIND_MAX = 128
 };
 
 enum sigil_section_type {
@@ -168,6 +176,25 @@ struct sigil_exit {
   u32 uid;
 };
 
+/* Who acts: the head of every activity's fixed part. With the pid of the header, start_ns is the identity of the process. */
+struct sigil_actor {
+  u64 start_ns;     /* of the process, CLOCK_BOOTTIME */
+  u64 cgroup_id;    /* v2 */
+  u32 ppid;
+  u32 uid;
+  u32 euid;
+  u32 mnt_ns;
+  u32 fixed_bytes;  /* of the kind's own part, which follows; a multiple of 4 */
+  u32 flags;        /* enum sigil_actor_flag */
+  u8 comm[16];      /* name of the thread that acted, NUL-ended */
+};
+
+enum sigil_actor_flag {
+  SIGIL_ACTOR_COMPAT = 1,  /* by a 32-bit system call */
+  SIGIL_ACTOR_KERNEL = 2,  /* by a thread of the kernel in the name of the process: io_uring */
+  SIGIL_ACTOR_UNKNOWN = 4  /* whoever acts could not be told: pid and start are 0 */
+};
+
 /* Counters, per kind; every event is in exactly one column after `seen`. */
 struct sigil_counters {
   u64 seen;
@@ -187,8 +214,8 @@ struct sigil_options {
   u32 critical_ring_bytes; /* kernel ring of the process family */
   u32 flags;               /* enum sigil_open_flag */
   u64 env_names;           /* address of NUL-ended names of environment variables to keep, ended by an empty one */
-  u32 batch_us;            /* pause between two drains of the kernel ring: bounds wake-ups, adds latency */
-  u32 reserved;
+  u32 batch_us;            /* pause between two drains of the kernel rings: bounds wake-ups, adds latency */
+  u32 bulk_ring_bytes;     /* kernel ring of the activities; made when the first of them is enabled */
 };
 
 enum sigil_open_flag {
@@ -215,5 +242,7 @@ struct sigil_ring {
   u32 tail;       /* reader: bytes read */
   u32 pad1[15];
 };
+
+#include "abi/file.h"
 
 #endif

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeWhere, needsProgram } from "../test/needs.ts";
 import { run } from "./build-steps.ts";
-import { digestOf, generateLayout, parseAbi } from "./gen.ts";
+import { digestOf, generateLayout, parseAbi, readAbi } from "./gen.ts";
 
 const root = join(import.meta.dir, "..");
-const abiText = readFileSync(join(root, "native/abi.h"), "utf8");
+const abiText = readAbi(root);
 
 const struct = (body: string): string => `struct s {\n${body}\n};`;
 

@@ -1,4 +1,4 @@
-// Reads native/abi.h and writes what both sides must agree on: src/event/layout.gen.ts for TypeScript, and
+// Reads native/abi.h with the headers of native/abi/ and writes what both sides must agree on: src/event/layout.gen.ts for TypeScript, and
 // native/shim/abi.gen.h with the digest that the shim reports and static assertions that pin every offset, so that the C
 // compiler itself refuses a layout that this reader understood differently. `--check` only compares.
 //
@@ -137,9 +137,17 @@ function header(abi: Abi, digest: bigint): string {
   return `${out.join("\n")}\n`;
 }
 
+/** The text of native/abi.h with the headers that it includes by `#include "abi/NAME.h"` in their places. */
+export function readAbi(root: string): string {
+  const text = readFileSync(`${root}/native/abi.h`, "utf8");
+  return text.replaceAll(/^#include "(abi\/\w+\.h)"$/gm, (_, name: string) =>
+    readFileSync(`${root}/native/${name}`, "utf8"),
+  );
+}
+
 /** The generated files: path from the root of the project → content. */
 export function generateLayout(root: string): Map<string, string> {
-  const abi = parseAbi(readFileSync(`${root}/native/abi.h`, "utf8"));
+  const abi = parseAbi(readAbi(root));
   const digest = digestOf(abi);
   return new Map([
     ["src/event/layout.gen.ts", typescript(abi, digest)],

@@ -10,7 +10,7 @@
 
 #define INLINE static __always_inline
 
-/* The shim sets the sizes of both rings and of the scratch map before load. */
+/* The shim sets the sizes of the rings and of the scratch maps before load. Maps are shared by name between all objects. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 8 << 20);
@@ -30,14 +30,18 @@ struct {
 #define SCRATCH_SLOTS 2
 #define RECORD_MASK (SIGIL_RECORD_MAX - 1)
 #define PATH_ROOM 4096
-struct scratch {
-  u32 busy;
-  u32 used; /* bytes of the record so far */
-  u32 pos;  /* start of the text in path; kept in memory, because a bound that the verifier knows makes every turn differ */
+/* Where a path is put together, from its end. */
+struct text {
+  u32 pos; /* start of the text in path; kept in memory, because a bound that the verifier knows makes every turn differ */
   u32 flags;
   u8 lead[16];
   u8 name[256 + 32];
   u8 path[PATH_ROOM + 256];
+};
+struct scratch {
+  u32 busy;
+  u32 used; /* bytes of the record so far */
+  struct text text;
   u8 record[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX + 8];
 };
 struct {
@@ -46,6 +50,9 @@ struct {
   __type(key, u32);
   __type(value, struct scratch);
 } scratch_map SEC(".maps");
+
+/* By kind: whether anybody needs its events. Written by the shim; one map for all objects. */
+volatile u8 enabled[SIGIL_KIND_MAX] SEC(".data.enabled");
 
 INLINE struct sigil_counters *counters_of(u32 kind) { return bpf_map_lookup_elem(&counters, &kind); }
 

@@ -11,7 +11,7 @@
 #define PATH_DEPTH_MAX 128
 #define CGROUP_DEPTH_MAX 24
 
-INLINE bool prepend(struct scratch *s, const void *name, u32 len) {
+INLINE bool prepend(struct text *s, const void *name, u32 len) {
   u32 at = s->pos;
   len &= 255;
   if (at <= len) return false;
@@ -23,12 +23,12 @@ INLINE bool prepend(struct scratch *s, const void *name, u32 len) {
   return true;
 }
 
-INLINE void path_begin(struct scratch *s) {
+INLINE void path_begin(struct text *s) {
   s->pos = PATH_ROOM - 1;
   s->flags = 0;
 }
 
-INLINE void path_end(struct scratch *s) {
+INLINE void path_end(struct text *s) {
   if (s->pos == PATH_ROOM - 1) {
     s->pos = PATH_ROOM - 2;
     s->path[PATH_ROOM - 2] = '/';
@@ -36,7 +36,7 @@ INLINE void path_end(struct scratch *s) {
 }
 
 /* Leaves the path in s->path[s->pos .. PATH_ROOM - 1) and its section flags in s->flags. */
-static __noinline int path_walk(struct scratch *s, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
+static __noinline __attribute__((unused)) int path_walk(struct text *s, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
   struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
   struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
   int i;
@@ -72,7 +72,7 @@ static __noinline int path_walk(struct scratch *s, struct task_struct *task, str
 }
 
 /* The path of a cgroup from its kernfs nodes; "/" for the root. */
-static __noinline int cgroup_walk(struct scratch *s, struct kernfs_node *kn) {
+static __noinline __attribute__((unused)) int cgroup_walk(struct text *s, struct kernfs_node *kn) {
   int i;
   path_begin(s);
   for (i = 0; i < CGROUP_DEPTH_MAX; i++) {

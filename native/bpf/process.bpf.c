@@ -41,10 +41,10 @@ INLINE void section(struct exec_record *r, u32 index, u32 type, u32 flags, u32 o
 /* Moves the path that a walk left in scratch into the record. */
 INLINE void put_path(struct scratch *s, struct exec_record *r, u32 index, u32 type) {
   u32 at = s->used;
-  u32 start = s->pos & (PATH_ROOM - 1);
+  u32 start = s->text.pos & (PATH_ROOM - 1);
   u32 len = (PATH_ROOM - 1 - start) & (PATH_ROOM - 1);
-  bpf_probe_read_kernel(&s->record[at & RECORD_MASK], len, &s->path[start]);
-  section(r, index, type, s->flags, at, len);
+  bpf_probe_read_kernel(&s->record[at & RECORD_MASK], len, &s->text.path[start]);
+  section(r, index, type, s->text.flags, at, len);
   s->used = at + len;
 }
 
@@ -244,15 +244,15 @@ static __noinline int put_cgroup(struct scratch *s, struct exec_record *r, struc
   V1_PATH(pids_cgrp_id)
   V1_PATH(cpu_cgrp_id)
   V1_PATH(devices_cgrp_id)
-  cgroup_walk(s, kn);
+  cgroup_walk(&s->text, kn);
   put_path(s, r, CGROUP, SIGIL_SECTION_CGROUP);
   return 0;
 }
 
 INLINE void put_places(struct scratch *s, struct exec_record *r, struct task_struct *task, struct file *exe) {
-  path_walk(s, task, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+  path_walk(&s->text, task, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
   put_path(s, r, EXE, SIGIL_SECTION_EXE);
-  path_walk(s, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+  path_walk(&s->text, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
   put_path(s, r, CWD, SIGIL_SECTION_CWD);
 }
 

@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0x3b7740b531b40977ull
+#define SIGIL_ABI_DIGEST 0x83f1bc8444d6fe13ull
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");
@@ -76,6 +76,16 @@ _Static_assert(sizeof(struct sigil_exit) == 16, "sigil_exit");
 _Static_assert(offsetof(struct sigil_exit, start_ns) == 0, "sigil_exit.start_ns");
 _Static_assert(offsetof(struct sigil_exit, exit_code) == 8, "sigil_exit.exit_code");
 _Static_assert(offsetof(struct sigil_exit, uid) == 12, "sigil_exit.uid");
+_Static_assert(sizeof(struct sigil_actor) == 56, "sigil_actor");
+_Static_assert(offsetof(struct sigil_actor, start_ns) == 0, "sigil_actor.start_ns");
+_Static_assert(offsetof(struct sigil_actor, cgroup_id) == 8, "sigil_actor.cgroup_id");
+_Static_assert(offsetof(struct sigil_actor, ppid) == 16, "sigil_actor.ppid");
+_Static_assert(offsetof(struct sigil_actor, uid) == 20, "sigil_actor.uid");
+_Static_assert(offsetof(struct sigil_actor, euid) == 24, "sigil_actor.euid");
+_Static_assert(offsetof(struct sigil_actor, mnt_ns) == 28, "sigil_actor.mnt_ns");
+_Static_assert(offsetof(struct sigil_actor, fixed_bytes) == 32, "sigil_actor.fixed_bytes");
+_Static_assert(offsetof(struct sigil_actor, flags) == 36, "sigil_actor.flags");
+_Static_assert(offsetof(struct sigil_actor, comm) == 40, "sigil_actor.comm");
 _Static_assert(sizeof(struct sigil_counters) == 80, "sigil_counters");
 _Static_assert(offsetof(struct sigil_counters, seen) == 0, "sigil_counters.seen");
 _Static_assert(offsetof(struct sigil_counters, submitted) == 8, "sigil_counters.submitted");
@@ -92,7 +102,7 @@ _Static_assert(offsetof(struct sigil_options, critical_ring_bytes) == 0, "sigil_
 _Static_assert(offsetof(struct sigil_options, flags) == 4, "sigil_options.flags");
 _Static_assert(offsetof(struct sigil_options, env_names) == 8, "sigil_options.env_names");
 _Static_assert(offsetof(struct sigil_options, batch_us) == 16, "sigil_options.batch_us");
-_Static_assert(offsetof(struct sigil_options, reserved) == 20, "sigil_options.reserved");
+_Static_assert(offsetof(struct sigil_options, bulk_ring_bytes) == 20, "sigil_options.bulk_ring_bytes");
 _Static_assert(sizeof(struct sigil_ring) == 128, "sigil_ring");
 _Static_assert(offsetof(struct sigil_ring, head) == 0, "sigil_ring.head");
 _Static_assert(offsetof(struct sigil_ring, size) == 4, "sigil_ring.size");
@@ -100,4 +110,19 @@ _Static_assert(offsetof(struct sigil_ring, waiting) == 8, "sigil_ring.waiting");
 _Static_assert(offsetof(struct sigil_ring, pad0) == 12, "sigil_ring.pad0");
 _Static_assert(offsetof(struct sigil_ring, tail) == 64, "sigil_ring.tail");
 _Static_assert(offsetof(struct sigil_ring, pad1) == 68, "sigil_ring.pad1");
+_Static_assert(sizeof(struct sigil_file) == 64, "sigil_file");
+_Static_assert(offsetof(struct sigil_file, inode) == 0, "sigil_file.inode");
+_Static_assert(offsetof(struct sigil_file, size) == 8, "sigil_file.size");
+_Static_assert(offsetof(struct sigil_file, major) == 16, "sigil_file.major");
+_Static_assert(offsetof(struct sigil_file, minor) == 20, "sigil_file.minor");
+_Static_assert(offsetof(struct sigil_file, mode) == 24, "sigil_file.mode");
+_Static_assert(offsetof(struct sigil_file, uid) == 28, "sigil_file.uid");
+_Static_assert(offsetof(struct sigil_file, gid) == 32, "sigil_file.gid");
+_Static_assert(offsetof(struct sigil_file, links) == 36, "sigil_file.links");
+_Static_assert(offsetof(struct sigil_file, open_flags) == 40, "sigil_file.open_flags");
+_Static_assert(offsetof(struct sigil_file, result) == 44, "sigil_file.result");
+_Static_assert(offsetof(struct sigil_file, value) == 48, "sigil_file.value");
+_Static_assert(offsetof(struct sigil_file, value2) == 52, "sigil_file.value2");
+_Static_assert(offsetof(struct sigil_file, flags) == 56, "sigil_file.flags");
+_Static_assert(offsetof(struct sigil_file, reserved) == 60, "sigil_file.reserved");
 #endif

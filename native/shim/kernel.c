@@ -1,6 +1,7 @@
-/* Loading and attaching the eBPF programs, each for itself: the whole object in one go where the kernel takes all of it, and
- * program by program, sharing the maps, where it does not. What failed is reported with its errno and the verifier's words. */
+/* Loading and attaching the eBPF programs, each for itself: an object in one go where the kernel takes all of it, and program
+ * by program, sharing the maps, where it does not. The process family at once, the others when somebody needs their kinds. What failed is reported with its errno and the verifier's words. */
 #include "shim.h"
+#include "programs.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -12,28 +13,19 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* native/bpf/process.bpf.c, embedded by the build. */
-extern const unsigned char sigil_process_object[];
-extern const unsigned int sigil_process_object_size;
-
-#define PROBES 5
 #define SCRATCH_SLOTS 2
+#define ACTIVITY_SLOTS 4
 
 struct kernel_side {
-  struct bpf_object *object[PROBES]; /* [0] owns the maps */
-  struct bpf_link *link[PROBES];
-  struct bpf_program *program[PROBES];
-  struct probe probe[PROBES];
-  int critical_fd, counters_fd, cpus;
+  struct bpf_object *whole[OBJECTS];       /* the object with the programs that loaded together */
+  struct bpf_object *apart[PROGRAMS_MAX];  /* one for each that was loaded alone */
+  struct bpf_link *link[PROGRAMS_MAX];
+  struct bpf_program *program[PROGRAMS_MAX];
+  struct probe probe[PROGRAMS_MAX];
+  u8 loaded[OBJECTS];
+  u8 wanted[SIGIL_KIND_MAX];
+  int counters_fd, enabled_fd, cpus;
   struct sigil_counters *percpu;
-};
-
-static const struct probe probes[PROBES] = {
-  {.name = "process_exec", .kind = SIGIL_KIND_EXEC},
-  {.name = "process_fork", .kind = SIGIL_KIND_FORK},
-  {.name = "process_exit_group", .instead = "process_exit_live", .kind = SIGIL_KIND_EXIT},
-  {.name = "process_exit_live", .instead = "process_exit_group", .kind = SIGIL_KIND_EXIT},
-  {.name = "process_inventory", .kind = SIGIL_KIND_TASK},
 };
 
 /* libbpf's last words, for the report. One open at a time, on one thread. */
@@ -66,13 +58,22 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
   return 0;
 }
 
-static void set_sizes(struct shim *s, struct kernel_side *k, struct bpf_object *object) {
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "critical"), s->options.critical_ring_bytes);
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "scratch_map"), (u32)k->cpus * SCRATCH_SLOTS);
+static void set_size(struct bpf_object *object, const char *name, u32 entries) {
+  struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+  if (map) bpf_map__set_max_entries(map, entries);
 }
 
-static struct bpf_object *open_object(void) {
-  return bpf_object__open_mem(sigil_process_object, sigil_process_object_size, NULL);
+static void set_sizes(struct shim *s, struct kernel_side *k, struct bpf_object *object) {
+  set_size(object, "critical", s->options.critical_ring_bytes);
+  set_size(object, "bulk", s->options.bulk_ring_bytes);
+  set_size(object, "scratch_map", (u32)k->cpus * SCRATCH_SLOTS);
+  set_size(object, "activity_scratch_map", (u32)k->cpus * ACTIVITY_SLOTS);
+}
+
+static struct bpf_object *open_object(u32 o) {
+  const struct object_source *source = &object_sources[o];
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = source->name);
+  return bpf_object__open_mem(source->bytes, *source->size, &options);
 }
 
 /* Since 6.16 the exit tracepoint says whether the group is dead. A guess that decides only what is tried first. */
@@ -83,83 +84,119 @@ static int exit_says_group(void) {
   return major > 6 || (major == 6 && minor >= 16);
 }
 
-static int wanted(const struct shim *s, u32 i, int group) {
-  if (!strcmp(probes[i].name, "process_exit_group")) return group;
-  if (!strcmp(probes[i].name, "process_exit_live")) return !group;
-  if (!strcmp(probes[i].name, "process_inventory")) return !(s->options.flags & SIGIL_OPEN_NO_ITERATOR);
-  return 1;
+/* Is the program loaded together with the others of its object? */
+static int together(const struct shim *s, u32 i) {
+  const char *name = program_rows[i].name;
+  if (!strcmp(name, "process_exit_group")) return exit_says_group();
+  if (!strcmp(name, "process_exit_live")) return !exit_says_group();
+  if (!strcmp(name, "process_inventory")) return !(s->options.flags & SIGIL_OPEN_NO_ITERATOR);
+  return !program_rows[i].optional;
 }
 
-static int load_together(struct shim *s, struct kernel_side *k, int group) {
-  struct bpf_object *object = open_object();
-  if (!object) return -errno;
-  set_sizes(s, k, object);
-  for (u32 i = 0; i < PROBES; i++)
-    bpf_program__set_autoload(bpf_object__find_program_by_name(object, probes[i].name), wanted(s, i, group));
-  int e = bpf_object__load(object);
-  if (e) {
-    bpf_object__close(object);
-    return e;
-  }
-  k->object[0] = object;
-  for (u32 i = 0; i < PROBES; i++)
-    if (wanted(s, i, group)) k->program[i] = bpf_object__find_program_by_name(object, probes[i].name);
-  return 0;
-}
-
-static int share_maps(struct bpf_object *from, struct bpf_object *to) {
+/* The map of this name in an object that has loaded. `.data` and its like are an object's own; `.data.enabled` is everybody's. */
+static struct bpf_map *loaded_map(struct kernel_side *k, const char *name) {
   struct bpf_map *map;
-  bpf_object__for_each_map(map, to) {
-    struct bpf_map *original = bpf_object__find_map_by_name(from, bpf_map__name(map));
-    int e = original ? bpf_map__reuse_fd(map, bpf_map__fd(original)) : -ENOENT;
+  for (u32 o = 0; o < OBJECTS; o++)
+    if (k->whole[o] && (map = bpf_object__find_map_by_name(k->whole[o], name))) return map;
+  for (u32 i = 0; i < program_count; i++)
+    if (k->apart[i] && (map = bpf_object__find_map_by_name(k->apart[i], name))) return map;
+  return NULL;
+}
+
+static int share_maps(struct kernel_side *k, struct bpf_object *object) {
+  struct bpf_map *map;
+  bpf_object__for_each_map(map, object) {
+    const char *name = bpf_map__name(map);
+    if (strstr(name, ".rodata")) continue;
+    struct bpf_map *original = loaded_map(k, name);
+    int e = original ? bpf_map__reuse_fd(map, bpf_map__fd(original)) : 0;
     if (e) return e;
   }
   return 0;
 }
 
-/* One object a program. The first that loads owns the maps. */
-static int load_apart(struct shim *s, struct kernel_side *k) {
-  struct bpf_object *owner = NULL;
-  int loaded = 0, first_error = 0;
-  for (u32 i = 0; i < PROBES; i++) {
-    struct probe *p = &k->probe[i];
-    if (!wanted(s, i, 1) && !wanted(s, i, 0)) continue;
-    if (!strcmp(p->name, "process_exit_live") && k->program[i - 1]) continue;
-    last_words[0] = 0;
-    struct bpf_object *object = open_object();
-    int e = object ? 0 : -errno;
-    if (!e) {
-      set_sizes(s, k, object);
-      for (u32 j = 0; j < PROBES; j++)
-        bpf_program__set_autoload(bpf_object__find_program_by_name(object, probes[j].name), i == j);
-      if (owner) e = share_maps(owner, object);
-      if (!e) e = bpf_object__load(object);
-    }
-    if (e) {
-      p->error = -e;
-      snprintf(p->message, sizeof(p->message), "%s", last_words);
-      if (object) bpf_object__close(object);
-      if (!first_error) first_error = e;
-      continue;
-    }
-    k->object[i] = object;
-    if (!owner) owner = object;
-    k->program[i] = bpf_object__find_program_by_name(object, p->name);
-    loaded++;
+static int load_together(struct shim *s, struct kernel_side *k, u32 o) {
+  struct bpf_object *object = open_object(o);
+  if (!object) return -errno;
+  set_sizes(s, k, object);
+  for (u32 i = 0; i < program_count; i++)
+    if (program_rows[i].object == o)
+      bpf_program__set_autoload(bpf_object__find_program_by_name(object, program_rows[i].name), together(s, i));
+  int e = share_maps(k, object);
+  if (!e) e = bpf_object__load(object);
+  if (e) {
+    bpf_object__close(object);
+    return e;
   }
-  return loaded ? 0 : first_error;
+  k->whole[o] = object;
+  for (u32 i = 0; i < program_count; i++)
+    if (program_rows[i].object == o && together(s, i)) k->program[i] = bpf_object__find_program_by_name(object, program_rows[i].name);
+  return 0;
 }
 
-static struct bpf_object *map_owner(struct kernel_side *k) {
-  for (u32 i = 0; i < PROBES; i++)
-    if (k->object[i]) return k->object[i];
-  return NULL;
-}
-
-static void attach(struct kernel_side *k, u32 i) {
+static int load_alone(struct shim *s, struct kernel_side *k, u32 i) {
   struct probe *p = &k->probe[i];
+  u32 o = program_rows[i].object;
   last_words[0] = 0;
-  k->link[i] = bpf_program__attach(k->program[i]);
+  struct bpf_object *object = open_object(o);
+  int e = object ? 0 : -errno;
+  if (!e) {
+    set_sizes(s, k, object);
+    for (u32 j = 0; j < program_count; j++)
+      if (program_rows[j].object == o)
+        bpf_program__set_autoload(bpf_object__find_program_by_name(object, program_rows[j].name), i == j);
+    e = share_maps(k, object);
+    if (!e) e = bpf_object__load(object);
+  }
+  if (e) {
+    p->error = -e;
+    snprintf(p->message, sizeof(p->message), "%s", last_words);
+    if (object) bpf_object__close(object);
+    return e;
+  }
+  k->apart[i] = object;
+  k->program[i] = bpf_object__find_program_by_name(object, p->name);
+  return 0;
+}
+
+static int instead_loaded(struct kernel_side *k, u32 i) {
+  const char *instead = program_rows[i].instead;
+  for (u32 j = 0; instead && j < program_count; j++)
+    if (k->program[j] && !strcmp(program_rows[j].name, instead)) return 1;
+  return 0;
+}
+
+/* All programs of an object: in one go where the kernel takes them, else each alone. 0 when at least one loaded. */
+static int load_object(struct shim *s, struct kernel_side *k, u32 o) {
+  last_words[0] = 0;
+  k->loaded[o] = 1;
+  int e = s->options.flags & SIGIL_OPEN_LOAD_APART ? -EINVAL : load_together(s, k, o);
+  if (e == -EPERM && o == OBJECT_PROCESS) return e;
+  int is_whole = e == 0, some = is_whole, first_error = 0;
+  for (u32 i = 0; i < program_count; i++) {
+    if (program_rows[i].object != o || k->program[i]) continue;
+    /* Left out of the whole on purpose: another does its work. */
+    if (is_whole && !program_rows[i].optional) continue;
+    if (!strcmp(program_rows[i].name, "process_inventory") && !together(s, i)) continue;
+    if (instead_loaded(k, i)) continue;
+    e = load_alone(s, k, i);
+    if (!e) some = 1;
+    else if (!first_error) first_error = e;
+  }
+  return some ? 0 : first_error;
+}
+
+/* `tracefs` is opened by the first program that needs it; the caller closes it. */
+static void attach(struct kernel_side *k, u32 i, int *tracefs) {
+  struct probe *p = &k->probe[i];
+  const char *section = bpf_program__section_name(k->program[i]);
+  last_words[0] = 0;
+  p->error = 0;
+  p->message[0] = 0;
+  if (!strncmp(section, "tracepoint/", 11)) {
+    if (*tracefs == -1) *tracefs = tracefs_open();
+    k->link[i] = tracepoint_attach(k->program[i], *tracefs, section + 11);
+  } else k->link[i] = bpf_program__attach(k->program[i]);
   p->attached = k->link[i] != NULL;
   if (!p->attached) {
     p->error = errno;
@@ -171,51 +208,104 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   struct kernel_side *k = calloc(1, sizeof(*k));
   if (!k) return -ENOMEM;
   s->side = k;
-  memcpy(k->probe, probes, sizeof(probes));
+  k->enabled_fd = -1;
+  for (u32 i = 0; i < program_count; i++)
+    k->probe[i] = (struct probe){.name = program_rows[i].name, .instead = program_rows[i].instead, .kind = program_rows[i].kinds[0]};
   libbpf_set_print(keep_words);
   k->cpus = libbpf_num_possible_cpus();
   if (k->cpus < 1) k->cpus = 1;
   k->percpu = calloc((size_t)k->cpus, sizeof(struct sigil_counters));
   if (!k->percpu) return -ENOMEM;
 
-  last_words[0] = 0;
-  int e = s->options.flags & SIGIL_OPEN_LOAD_APART ? -EINVAL : load_together(s, k, exit_says_group());
-  if (e && e != -EPERM) e = load_apart(s, k);
+  int e = load_object(s, k, OBJECT_PROCESS);
   if (e) {
     snprintf(error, error_bytes, "%s", last_words[0] ? last_words : strerror(-e));
     return e;
   }
-  struct bpf_object *owner = map_owner(k);
-  k->critical_fd = bpf_object__find_map_fd_by_name(owner, "critical");
-  k->counters_fd = bpf_object__find_map_fd_by_name(owner, "counters");
-  e = kernel_ring_map(&s->kernel, k->critical_fd, s->options.critical_ring_bytes);
+  k->counters_fd = bpf_map__fd(loaded_map(k, "counters"));
+  struct bpf_map *enabled = loaded_map(k, ".data.enabled");
+  if (enabled) k->enabled_fd = bpf_map__fd(enabled);
+  e = kernel_ring_map(&s->kernel, bpf_map__fd(loaded_map(k, "critical")), s->options.critical_ring_bytes);
   if (e) {
     snprintf(error, error_bytes, "Cannot map the kernel ring: %s", strerror(-e));
     return e;
   }
-  /* The end of a process before its start: an exit whose start was not seen is harmless, the reverse leaves a ghost. */
-  int attached = 0;
-  for (u32 i = PROBES; i-- > 0;) {
-    if (!k->program[i]) continue;
-    attach(k, i);
+  int attached = 0, tracefs = -1;
+  for (u32 i = program_count; i-- > 0;) {
+    if (program_rows[i].object != OBJECT_PROCESS || !k->program[i]) continue;
+    attach(k, i, &tracefs);
     attached += k->probe[i].attached;
     if (k->probe[i].error) e = -k->probe[i].error;
   }
+  if (tracefs >= 0) close(tracefs);
   if (attached) return 0;
   snprintf(error, error_bytes, "No program could be attached: %s", strerror(-e));
   return e ? e : -ENOENT;
 }
 
+static int delivers(u32 i, const u8 *kinds) {
+  const u8 *own = program_rows[i].kinds;
+  for (u32 n = 0; n < sizeof(program_rows[i].kinds) && own[n]; n++)
+    if (kinds[own[n]]) return 1;
+  return 0;
+}
+
+int kernel_prepare(struct shim *s, const u8 *kinds) {
+  struct kernel_side *k = s->side;
+  if (!k) return -EPERM;
+  for (u32 i = 0; i < program_count; i++) {
+    u32 o = program_rows[i].object;
+    if (o == OBJECT_PROCESS || k->loaded[o] || !delivers(i, kinds)) continue;
+    load_object(s, k, o);
+  }
+  struct bpf_map *bulk = loaded_map(k, "bulk");
+  if (!bulk || atomic_load(&s->has_bulk)) return 0;
+  int e = kernel_ring_map(&s->kernel_bulk, bpf_map__fd(bulk), s->options.bulk_ring_bytes);
+  if (e) return e;
+  atomic_store(&s->has_bulk, 1);
+  return shim_watch(s, bpf_map__fd(bulk));
+}
+
+int kernel_enable(struct shim *s, const u8 *kinds) {
+  struct kernel_side *k = s->side;
+  if (!k) return -EPERM;
+  int e = kernel_prepare(s, kinds);
+  if (e) return e;
+  u32 zero = 0;
+  memcpy(k->wanted, kinds, sizeof(k->wanted));
+  if (k->enabled_fd >= 0 && bpf_map_update_elem(k->enabled_fd, &zero, k->wanted, BPF_ANY)) return -errno;
+  int tracefs = -1;
+  for (u32 i = program_count; i-- > 0;) {
+    if (program_rows[i].object == OBJECT_PROCESS || !k->program[i]) continue;
+    int on = delivers(i, kinds);
+    if (on && !k->link[i]) attach(k, i, &tracefs);
+    else if (!on && k->link[i]) {
+      bpf_link__destroy(k->link[i]);
+      k->link[i] = NULL;
+      k->probe[i].attached = 0;
+    }
+  }
+  if (tracefs >= 0) close(tracefs);
+  return 0;
+}
+
+int kernel_map_set(struct shim *s, const char *name, const void *key, const void *value) {
+  struct bpf_map *map = s->side ? loaded_map(s->side, name) : NULL;
+  if (!map) return -ENOENT;
+  int fd = bpf_map__fd(map);
+  return (value ? bpf_map_update_elem(fd, key, value, BPF_ANY) : bpf_map_delete_elem(fd, key)) ? -errno : 0;
+}
+
 int kernel_inventory_fd(struct shim *s) {
   struct kernel_side *k = s->side;
-  for (u32 i = 0; k && i < PROBES; i++)
+  for (u32 i = 0; k && i < program_count; i++)
     if (k->link[i] && k->probe[i].kind == SIGIL_KIND_TASK) return bpf_iter_create(bpf_link__fd(k->link[i]));
   return -1;
 }
 
 void kernel_detach(struct shim *s) {
   struct kernel_side *k = s->side;
-  for (u32 i = 0; k && i < PROBES; i++) {
+  for (u32 i = 0; k && i < program_count; i++) {
     bpf_link__destroy(k->link[i]);
     k->link[i] = NULL;
   }
@@ -226,8 +316,11 @@ void kernel_close(struct shim *s) {
   if (!k) return;
   kernel_detach(s);
   kernel_ring_unmap(&s->kernel);
-  for (u32 i = 0; i < PROBES; i++)
-    if (k->object[i]) bpf_object__close(k->object[i]);
+  kernel_ring_unmap(&s->kernel_bulk);
+  for (u32 i = 0; i < program_count; i++)
+    if (k->apart[i]) bpf_object__close(k->apart[i]);
+  for (u32 o = 0; o < OBJECTS; o++)
+    if (k->whole[o]) bpf_object__close(k->whole[o]);
   free(k->percpu);
   free(k);
   s->side = NULL;
@@ -250,7 +343,7 @@ void kernel_counters(struct shim *s, struct sigil_counters *out) {
     }
   }
   /* Runs that the kernel refused because the program was already running on that CPU: seen, and missed. */
-  for (u32 i = 0; i < PROBES; i++) {
+  for (u32 i = 0; i < program_count; i++) {
     if (!k->program[i] || k->probe[i].kind == SIGIL_KIND_TASK) continue;
     struct bpf_prog_info info = {0};
     u32 size = sizeof(info);
@@ -264,7 +357,7 @@ void kernel_counters(struct shim *s, struct sigil_counters *out) {
 u32 kernel_report(struct shim *s, char *out, u32 bytes) {
   struct kernel_side *k = s->side;
   u32 used = 0;
-  for (u32 i = 0; k && i < PROBES && used < bytes; i++) {
+  for (u32 i = 0; k && i < program_count && used < bytes; i++) {
     const struct probe *p = &k->probe[i];
     const char *state = p->attached ? "attached" : p->error ? "failed" : "unused";
     int n = snprintf(out + used, bytes - used, "%s\t%s\t%d\t%s\t%s\n", p->name, state, p->error, p->instead ? p->instead : "", p->message);

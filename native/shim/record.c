@@ -10,9 +10,32 @@
 
 #define TABLE(record) ((struct sigil_section *)((record) + sizeof(struct sigil_header) + sizeof(struct sigil_process)))
 
+/* In order and apart: what follows cuts the record where its last sections begin. */
+static int sections_possible(const u8 *in, u32 length, u32 table, u32 count) {
+  const struct sigil_section *t = (const void *)(in + table);
+  u32 end = table + count * (u32)sizeof(struct sigil_section);
+  if (count > 32 || length < end) return 0;
+  for (u32 i = 0; i < count; i++) {
+    if (t[i].offset < end || t[i].offset > length || t[i].length > length - t[i].offset) return 0;
+    end = t[i].offset + t[i].length;
+  }
+  return 1;
+}
+
+/* An activity says itself how long its fixed part is. */
+static int activity_possible(const u8 *in, u32 length) {
+  const struct sigil_header *h = (const void *)in;
+  const struct sigil_actor *a = (const void *)(in + sizeof(*h));
+  u32 head = sizeof(*h) + sizeof(*a);
+  if (h->kind >= SIGIL_KIND_MAX || length < head || length > SIGIL_ACTIVITY_MAX) return 0;
+  if ((a->fixed_bytes & 3) || a->fixed_bytes > length - head) return 0;
+  return sections_possible(in, length, head + a->fixed_bytes, h->sections);
+}
+
 static int layout_possible(const u8 *in, u32 length) {
   const struct sigil_header *h = (const void *)in;
   if (length < sizeof(*h) || h->size != length || (length & 7)) return 0;
+  if (h->kind >= SIGIL_KIND_ACTIVITY) return activity_possible(in, length);
   switch (h->kind) {
     case SIGIL_KIND_FORK: return length == sizeof(*h) + sizeof(struct sigil_fork) && h->sections == 0;
     case SIGIL_KIND_EXIT: return length == sizeof(*h) + sizeof(struct sigil_exit) && h->sections == 0;
@@ -20,16 +43,7 @@ static int layout_possible(const u8 *in, u32 length) {
     case SIGIL_KIND_TASK: break;
     default: return 0;
   }
-  u32 fixed = sizeof(*h) + sizeof(struct sigil_process) + h->sections * (u32)sizeof(struct sigil_section);
-  if (h->sections == 0 || h->sections > 32 || length < fixed) return 0;
-  const struct sigil_section *t = TABLE(in);
-  /* In order and apart: what follows cuts the record where its last sections begin. */
-  u32 end = fixed;
-  for (u32 i = 0; i < h->sections; i++) {
-    if (t[i].offset < end || t[i].offset > length || t[i].length > length - t[i].offset) return 0;
-    end = t[i].offset + t[i].length;
-  }
-  return 1;
+  return h->sections > 0 && sections_possible(in, length, sizeof(*h) + sizeof(struct sigil_process), h->sections);
 }
 
 /* Is NAME of `NAME=value` (`size` bytes, no NUL) one of the chosen? A chosen name may end in a star. */

@@ -53,6 +53,10 @@ int kernel_ring_pending(const struct kernel_ring *r) {
   return *r->consumer < __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
 }
 
+unsigned long kernel_ring_end(const struct kernel_ring *r) { return __atomic_load_n(r->producer, __ATOMIC_ACQUIRE); }
+
+int kernel_ring_before(const struct kernel_ring *r, unsigned long end) { return *r->consumer < end; }
+
 void kernel_ring_next(struct kernel_ring *r, u32 length) {
   /* Sequentially consistent: the program that submits next reads it to decide whether to wake us. */
   __atomic_store_n(r->consumer, *r->consumer + padded(length), __ATOMIC_SEQ_CST);

@@ -61,21 +61,66 @@ static int put(struct shim *s, struct shared_ring *r, const u8 *record, u32 size
 }
 
 #define NOTIFY_EVERY 64 /* records: a reader on another core starts while a long batch is still being moved */
+#define BULK_EVERY 256  /* records of the bulk ring between two looks at the critical one */
 
-static void drain(struct shim *s) {
+/* Moves one record. 0 when there is no room for it and `wait` does not say to wait for some: then it stays where it is. */
+static int move(struct shim *s, struct kernel_ring *from, struct shared_ring *to, const u8 *in, u32 length, int wait) {
+  const struct sigil_header *h = (const void *)in;
+  u32 kind = length >= sizeof(*h) && h->kind < SIGIL_KIND_MAX ? h->kind : SIGIL_KIND_PAD;
+  u32 size = length <= SIGIL_RECORD_MAX ? record_finish(s, in, length, s->work) : 0;
+  u32 head;
+  if (size && !wait) {
+    u8 *room = shared_ring_reserve(to, size, &head);
+    if (!room) return 0;
+    memcpy(room, s->work, size);
+    shared_ring_publish(to, head);
+    atomic_fetch_add(&s->delivered[kind], 1);
+  } else if (!size) atomic_fetch_add(&s->malformed[kind], 1);
+  else if (put(s, to, s->work, size)) atomic_fetch_add(&s->delivered[kind], 1);
+  else atomic_fetch_add(&s->no_room[kind], 1);
+  kernel_ring_next(from, length);
+  return 1;
+}
+
+static void drain_critical(struct shim *s) {
   const u8 *in;
   u32 length, moved = 0;
   while ((in = kernel_ring_peek(&s->kernel, &length))) {
-    const struct sigil_header *h = (const void *)in;
-    u32 kind = length >= sizeof(*h) && h->kind < SIGIL_KIND_MAX ? h->kind : SIGIL_KIND_PAD;
-    u32 size = length <= SIGIL_RECORD_MAX ? record_finish(s, in, length, s->work) : 0;
-    if (!size) atomic_fetch_add(&s->malformed[kind], 1);
-    else if (put(s, &s->critical, s->work, size)) atomic_fetch_add(&s->delivered[kind], 1);
-    else atomic_fetch_add(&s->no_room[kind], 1);
-    kernel_ring_next(&s->kernel, length);
+    move(s, &s->kernel, &s->critical, in, length, 1);
     if (++moved % NOTIFY_EVERY == 0) notify(s);
   }
   if (moved) notify(s);
+}
+
+/* Empties both rings of the kernel, the critical one first. A record of the bulk ring is passed on only when all of the critical
+ * ring that was written before it has been: who acts is then known to the reader. So the end of the bulk ring is noted first,
+ * and then the critical ring emptied. The critical ring waits for its reader, the bulk ring does not wait for its own unless
+ * the agent stops: its records stay in the kernel, where the programs count what does not fit any more. 0 when they had to. */
+static int drain(struct shim *s, int last) {
+  for (;;) {
+    int has_bulk = atomic_load(&s->has_bulk);
+    unsigned long end = has_bulk ? kernel_ring_end(&s->kernel_bulk) : 0;
+    unsigned long critical_end = has_bulk ? kernel_ring_end(&s->kernel) : 0;
+    drain_critical(s);
+    /* One that is still being written hides those behind it. */
+    if (!has_bulk || (kernel_ring_before(&s->kernel, critical_end) && !last)) return 1;
+    const u8 *in;
+    u32 length, moved = 0;
+    while (moved < BULK_EVERY && kernel_ring_before(&s->kernel_bulk, end) && (in = kernel_ring_peek(&s->kernel_bulk, &length))) {
+      if (!move(s, &s->kernel_bulk, &s->bulk, in, length, last)) {
+        notify(s);
+        return 0;
+      }
+      if (++moved % NOTIFY_EVERY == 0) notify(s);
+    }
+    if (moved) notify(s);
+    if (moved < BULK_EVERY) return 1;
+  }
+}
+
+int shim_watch(struct shim *s, int ring_fd) {
+  struct epoll_event on = {.events = EPOLLIN};
+  return s->epoll_fd >= 0 && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, ring_fd, &on) ? -errno : 0;
 }
 
 static void inventory(struct shim *s) {
@@ -83,11 +128,11 @@ static void inventory(struct shim *s) {
   if (fd >= 0) {
     char text[128]; /* the program writes one byte a process: 128 processes, then the ring is emptied */
     ssize_t n;
-    while ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) drain(s);
+    while ((n = read(fd, text, sizeof(text))) > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) drain_critical(s);
     close(fd);
     s->inventory_fd = -1;
   }
-  drain(s);
+  drain_critical(s);
   struct sigil_header end = {.size = sizeof(end), .kind = SIGIL_KIND_INVENTORY_END};
   put(s, &s->critical, (const u8 *)&end, sizeof(end));
   notify(s);
@@ -104,17 +149,18 @@ static void *run(void *argument) {
       /* The kernel wakes us only for the first record after we had caught up; while we pause, records gather. */
       int n = epoll_wait(s->epoll_fd, &event, 1, 1000);
       if (n < 0 && errno != EINTR) break;
-      drain(s);
+      /* The bulk ring waits for its reader: nobody will ring when there is room. */
+      while (!drain(s, 0) && !atomic_load(&s->detached)) pause_us(1000);
       if (n > 0 && !atomic_load(&s->detached)) pause_us(s->options.batch_us);
     }
     /* A program that was running when its tracepoint went away may still be writing: this waits for it (an RCU grace
      * period), so that the last drain takes all. */
     if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0)) pause_us(20000); /* nohz_full kernels refuse it */
-    drain(s);
+    drain(s, 1);
     /* A writer that was preempted between reserving and committing. */
-    for (int i = 0; i < 100 && kernel_ring_pending(&s->kernel); i++) {
+    for (int i = 0; i < 100 && (kernel_ring_pending(&s->kernel) || (atomic_load(&s->has_bulk) && kernel_ring_pending(&s->kernel_bulk))); i++) {
       pause_us(1000);
-      drain(s);
+      drain(s, 1);
     }
   } else {
     while (!atomic_load(&s->detached)) epoll_wait(s->epoll_fd, &event, 1, 1000);
@@ -174,6 +220,7 @@ EXPORT s32 sigil_start(struct shim *s, u8 *critical, u32 critical_bytes, u8 *bul
   struct epoll_event on = {.events = EPOLLIN};
   epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->stop_fd, &on);
   if (!(s->options.flags & SIGIL_OPEN_INJECT_ONLY) && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->kernel.fd, &on)) return -errno;
+  if (atomic_load(&s->has_bulk) && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->kernel_bulk.fd, &on)) return -errno;
   /* Here and not on the thread: sigil_detach, called meanwhile, frees what this reads. */
   s->inventory_fd = kernel_inventory_fd(s);
   /* Signals are for JavaScript's threads. */
@@ -198,7 +245,7 @@ EXPORT u32 sigil_wait(struct shim *s, u32 timeout_ms) {
     if (has_data(&s->critical)) answer |= SIGIL_WAIT_CRITICAL;
     if (has_data(&s->bulk)) answer |= SIGIL_WAIT_BULK;
     if (atomic_exchange(&s->woken, 0)) answer |= SIGIL_WAIT_WOKEN;
-    if (!(answer & SIGIL_WAIT_CRITICAL) && atomic_load(&s->drained)) answer |= SIGIL_WAIT_DRAINED;
+    if (!(answer & (SIGIL_WAIT_CRITICAL | SIGIL_WAIT_BULK)) && atomic_load(&s->drained)) answer |= SIGIL_WAIT_DRAINED;
     if (answer || turn == 1 || timeout_ms == 0) {
       atomic_store(&s->waiting, 0);
       return answer;
@@ -256,6 +303,22 @@ EXPORT void sigil_counters(struct shim *s, struct sigil_counters *out) {
 
 /* State of each eBPF program as text, one a line (kernel_report); returns its length. */
 EXPORT u32 sigil_report(struct shim *s, char *out, u32 bytes) { return kernel_report(s, out, bytes); }
+
+/* Loads the programs of these kinds of activities (SIGIL_KIND_MAX bytes, 1: needed), so that their maps can be set before
+ * sigil_enable attaches them. 0, or a negative errno; a program that does not load is in the report and no error. Owner only. */
+EXPORT s32 sigil_prepare(struct shim *s, const u8 *kinds) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_prepare(s, kinds);
+}
+
+/* From now on these kinds of activities are recorded and no others. */
+EXPORT s32 sigil_enable(struct shim *s, const u8 *kinds) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_enable(s, kinds);
+}
+
+/* Sets an entry of a map of a loaded object; key and value are as wide as the map says. NULL as value deletes the entry. */
+EXPORT s32 sigil_map_set(struct shim *s, const char *name, const u8 *key, const u8 *value) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_map_set(s, name, key, value);
+}
 
 /* Puts a record into a ring (0 critical, 1 bulk) as if the thread had: for tests and benchmarks, in an instance opened with
  * INJECT_ONLY. Returns 1, or 0 when there is no room, or a negative errno. */

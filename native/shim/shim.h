@@ -38,7 +38,7 @@ struct shim {
   struct sigil_options options;
   char env_names[16384];
   struct shared_ring critical, bulk;
-  struct kernel_ring kernel;
+  struct kernel_ring kernel, kernel_bulk;
   struct kernel_side *side;
   pthread_t thread;
   int started, epoll_fd, stop_fd, inventory_fd;
@@ -46,6 +46,7 @@ struct shim {
   _Atomic u32 waiting;    /* the reader sleeps */
   _Atomic u32 woken;      /* sigil_wake since the last wait */
   _Atomic u32 detached, drained, closing;
+  _Atomic u32 has_bulk;   /* kernel_bulk is mapped */
   _Atomic u64 delivered[SIGIL_KIND_MAX], no_room[SIGIL_KIND_MAX], malformed[SIGIL_KIND_MAX];
   u8 work[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX];
   u8 pairs[SIGIL_ENV_MAX]; /* a piece of an environment that is read from /proc */
@@ -53,11 +54,26 @@ struct shim {
 
 /* kernel.c: loading, attaching, counting. */
 int kernel_open(struct shim *s, char *error, u32 error_bytes);
+/* Loads the programs that deliver any of the kinds (SIGIL_KIND_MAX flags). Failures are in the report. */
+int kernel_prepare(struct shim *s, const u8 *kinds);
+/* Records these kinds of activities from now on and no others; attaches and detaches what that takes. */
+int kernel_enable(struct shim *s, const u8 *kinds);
+/* Sets an entry of a map of a loaded object, or deletes it (`value` NULL). -ENOENT when no loaded object has the map. */
+int kernel_map_set(struct shim *s, const char *name, const void *key, const void *value);
 void kernel_detach(struct shim *s);
 void kernel_close(struct shim *s);
 int kernel_inventory_fd(struct shim *s); /* -1: not loaded */
 void kernel_counters(struct shim *s, struct sigil_counters *out);
 u32 kernel_report(struct shim *s, char *out, u32 bytes);
+
+/* tracepoint.c: a directory of tracefs, or a negative errno; and attaching to `category/name` there. NULL with errno. */
+struct bpf_program;
+struct bpf_link;
+int tracefs_open(void);
+struct bpf_link *tracepoint_attach(struct bpf_program *program, int tracefs, const char *name);
+
+/* shim.c: wakes the thread when this ring of the kernel has records. */
+int shim_watch(struct shim *s, int ring_fd);
 
 /* ring.c */
 int kernel_ring_map(struct kernel_ring *r, int fd, u32 bytes);
@@ -65,6 +81,9 @@ void kernel_ring_unmap(struct kernel_ring *r);
 /* The next record, or NULL; stays valid until kernel_ring_next. `length` is what the program submitted. */
 const u8 *kernel_ring_peek(struct kernel_ring *r, u32 *length);
 int kernel_ring_pending(const struct kernel_ring *r);
+/* How far the programs have written; records before it that are not there yet are on their way. */
+unsigned long kernel_ring_end(const struct kernel_ring *r);
+int kernel_ring_before(const struct kernel_ring *r, unsigned long end);
 void kernel_ring_next(struct kernel_ring *r, u32 length);
 /* Reserves `size` bytes (a multiple of 8), or NULL when there is no room now. Publish makes them visible to the reader. */
 u8 *shared_ring_reserve(struct shared_ring *r, u32 size, u32 *head);

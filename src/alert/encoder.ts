@@ -141,6 +141,10 @@ export class AlertEncoder {
       if (process.file !== undefined && event.kind.startsWith("process_"))
         doc.file = executableFile(process.file, shaper);
     }
+    if (event.ecs !== undefined && !shaper.isMinimal) {
+      const own = shaper.json(event.ecs, "ecs");
+      if (isDoc(own)) fillAbsent(doc, own);
+    }
     fillAbsent(doc, sets);
     const container = event.container ?? process?.container;
     doc.container = {

@@ -1,14 +1,14 @@
 // What an alert about a live event says beside the event: the process, its parent and ancestors, user, container, the file it
 // runs. Joined from the process table when there is a hit, and only then.
 
-import { exeFlag, type ProcessRecord, processIdentity, processLayout, sectionFlag } from "../event/mod.ts";
-import { capabilityNames, decodeExit, type ProcessEvent } from "../normalize/mod.ts";
+import { eventKinds, exeFlag, type ProcessRecord, processIdentity, processLayout } from "../event/mod.ts";
+import { type ActivityEvent, type AnyLiveEvent, capabilityNames, decodeExit } from "../normalize/mod.ts";
 import {
   type BootClock,
   containerOf,
   type ProcessCache,
   type ProcessEntry,
-  systemdUnitOf,
+  type Program,
   type UserNames,
 } from "../state/mod.ts";
 import { ancestorCommandLineMax } from "./limits.ts";
@@ -32,9 +32,14 @@ const definite = <T extends object>(value: T): T => {
   return value;
 };
 
-/** The process of an entry with its chain of parents. */
-export function processContext(entry: ProcessEntry, sources: LiveContextSources, depth = 0): ProcessContext {
-  const record = entry.program?.record;
+/** The process of an entry with its chain of parents; `program` is what it ran at the event, when that is another by now. */
+export function processContext(
+  entry: ProcessEntry,
+  sources: LiveContextSources,
+  depth = 0,
+  program = entry.program,
+): ProcessContext {
+  const record = program?.record;
   const parent = depth < ancestorsShownMax ? sources.processes.parentOf(entry) : undefined;
   const exit = entry.exitStatus === undefined ? undefined : decodeExit(entry.exitStatus);
   const base = {
@@ -47,7 +52,7 @@ export function processContext(entry: ProcessEntry, sources: LiveContextSources,
     parent: parent === undefined ? unknownParent(entry, sources.hostId) : processContext(parent, sources, depth + 1),
   };
   return definite(
-    record === undefined ? base : { ...base, ...programContext(entry, record, sources, depth) },
+    record === undefined ? base : { ...base, ...programContext(entry, program, record, sources, depth) },
   ) as ProcessContext;
 }
 
@@ -61,8 +66,13 @@ function unknownParent(entry: ProcessEntry, hostId: string): ProcessContext | un
  * What the program of a process says: everything about the process of the alert (`depth` 0), what ECS shows of a parent (1), and
  * of those above only what `sigil.ancestors` shows. Two thirds of an alert's bytes would be ancestors' facts that nobody sees.
  */
-function programContext(entry: ProcessEntry, record: ProcessRecord, sources: LiveContextSources, depth: number) {
-  const { program } = entry;
+function programContext(
+  entry: ProcessEntry,
+  program: Program | undefined,
+  record: ProcessRecord,
+  sources: LiveContextSources,
+  depth: number,
+) {
   const image = program?.image ?? "";
   const field = (offset: number): number => record.field(offset);
   const user = (offset: number): UserContext => {
@@ -124,70 +134,34 @@ function fileContext(record: ProcessRecord, path: string) {
   };
 }
 
-/** Sections whose cut shows under another name in `sigil.truncated`. */
-const cutNames = {
-  exe: "Image",
-  cwd: "CurrentDirectory",
-  filename: "ImageTyped",
-  args: "CommandLine",
-  cgroup: "CgroupPath",
-  env: "Environment",
-} as const;
-
-/** The event of a live process record, taken out of the object that the next event will use. */
-export function liveEventContext(event: ProcessEvent): EventContext {
+/** The event of a live record, taken out of the object that the next event will use. */
+export function liveEventContext(event: AnyLiveEvent): EventContext {
   const record = event.program?.record;
-  const truncated: string[] = [];
-  if (record !== undefined)
-    for (const [section, name] of Object.entries(cutNames))
-      if (record.isCut(section as keyof typeof cutNames)) truncated.push(name);
   const container: ContainerContext | undefined = record && containerOf(record.text("cgroup"));
+  const { truncated, ecs, extra } = event.details();
   const base: EventContext = {
     kind: event.kind,
     timeMs: event.timeMs,
     provider: "ebpf",
-    code: event.kind === "process_start" ? "1" : "5",
+    code: eventKinds[event.kind].code,
     fields: event.snapshot(),
     truncated,
     sequence: event.sequence,
-    ...(record === undefined ? {} : { extra: { process: kernelFacts(record) } }),
+    ...(ecs === undefined ? {} : { ecs }),
+    ...(extra === undefined ? {} : { extra }),
   };
   return container === undefined ? base : { ...base, container };
 }
 
-/** What the kernel says about the process and ECS has no place for: `sigil.process`. */
-function kernelFacts(record: ProcessRecord): Record<string, unknown> {
-  const field = (offset: number): number => record.field(offset);
-  const flags = field(processLayout.exeFlags);
-  const auditSession = field(processLayout.auditSession);
-  const unreadable = (["filename", "interp", "args", "env"] as const).filter(
-    (section) => (record.flags(section) & sectionFlag.unreadable) !== 0,
-  );
-  return definite({
-    namespaces: {
-      mnt: field(processLayout.mntNs),
-      pid: field(processLayout.pidNs),
-      net: field(processLayout.netNs),
-      user: field(processLayout.userNs),
-      uts: field(processLayout.utsNs),
-      ipc: field(processLayout.ipcNs),
-      cgroup: field(processLayout.cgroupNs),
-    },
-    ns_pid: field(processLayout.nsPid),
-    memfd: (flags & exeFlag.memfd) !== 0,
-    deleted: (flags & exeFlag.deleted) !== 0,
-    overlay_upper: (flags & exeFlag.overlayUpper) !== 0,
-    script: (flags & exeFlag.script) !== 0,
-    secure_exec: (flags & exeFlag.secure) !== 0,
-    chrooted: (flags & exeFlag.chrooted) !== 0,
-    detached: (record.flags("exe") & sectionFlag.detached) !== 0,
-    unreadable: unreadable.length === 0 ? undefined : unreadable,
-    typed_path: record.text("filename") || undefined,
-    interpreter: record.text("interp") || undefined,
-    cgroup: record.text("cgroup") || undefined,
-    cgroup_id: String(record.cgroupId),
-    systemd_unit: systemdUnitOf(record.text("cgroup")),
-    audit_session: auditSession === unset ? undefined : auditSession,
-    args_bytes: field(processLayout.argsBytes),
-  });
+/** The process of a live event. What the table does not know of it is what its record says. */
+export function liveProcessContext(event: AnyLiveEvent, sources: LiveContextSources): ProcessContext {
+  const { entry } = event;
+  if (entry !== undefined) return processContext(entry, sources, 0, event.program);
+  const { pid, startNs, comm } = (event as ActivityEvent).record;
+  return {
+    entityId: processIdentity(sources.hostId, pid, startNs).entityId,
+    pid,
+    name: comm,
+    startMs: sources.clock.toEpochMs(startNs),
+  };
 }

@@ -108,6 +108,8 @@ export interface EventContext {
   readonly container?: ContainerContext;
   /** The log file that it was read from. */
   readonly logPath?: string;
+  /** ECS field sets that the event fills itself; they come before what its fields say. Texts, numbers, lists and objects of them. */
+  readonly ecs?: Readonly<Record<string, unknown>>;
   /** Facts that have no ECS or Sysmon name, shown under `sigil.*` as they are (plain JSON). */
   readonly extra?: Readonly<Record<string, unknown>>;
 }

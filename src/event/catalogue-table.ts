@@ -227,9 +227,12 @@ export const sourceTable: readonly SourceRow[] = [
   row("linux/process_creation", "linux", "process_creation", "sysmon", "process_start"),
   row("linux/process_termination", "linux", "process_termination", "sysmon", "process_end"),
   row("linux/file_event", "linux", "file_event", "sysmon", "file_create"),
+  // Sysmon's event 11 is also told when a file is overwritten, and a file that is moved to a place appears there.
+  row("linux/file_write", "linux", "file_event file_change", "sysmon", "file_change"),
   row("linux/file_delete", "linux", "file_delete", "sysmon", "file_delete"),
-  row("linux/file_rename", "linux", "file_rename", "", "file_rename"),
+  row("linux/file_rename", "linux", "file_rename file_event", "", "file_rename"),
   row("linux/file_change", "linux", "file_change", "", "file_change"),
+  row("linux/file_access", "linux", "file_access", "", "file_access"),
   row("linux/network_connection", "linux", "network_connection", "sysmon", "network_connect"),
   row("linux/dns_query", "linux", "dns_query", "", "dns_query"),
   row("linux/process_access", "linux", "process_access", "sysmon", "process_access"),

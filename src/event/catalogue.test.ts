@@ -108,7 +108,12 @@ describe("routing a rule's log source", () => {
     expect(names({ product: "linux", category: "process_creation" }, linux)).toEqual(["linux/process_creation"]);
     expect(names({ category: "process_termination" }, linux)).toEqual(["linux/process_termination"]);
     expect(names({ product: "linux", category: "file_event" }, linux)).toEqual([
-      "! no sensor for linux/file_event in this version",
+      "linux/file_event",
+      "linux/file_write",
+      "linux/file_rename",
+    ]);
+    expect(names({ product: "linux", service: "guacamole" }, linux)).toEqual([
+      "! no sensor for linux/guacamole in this version",
     ]);
     expect(names({ product: "windows", category: "process_creation" }, linux)).toEqual([
       "! windows/process_creation events do not exist on linux",

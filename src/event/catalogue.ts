@@ -1,6 +1,7 @@
 // The catalogue of event sources: gives each class of events its id, answers which of them a rule's log source means (or
 // why there are none here), and which source a Windows record belongs to. Ids are the same in every catalogue of a program.
 
+import { activityKinds } from "./activity-kinds.ts";
 import { channelClasses, channelServices, type SourceRow, sourceTable, sysmonNames } from "./catalogue-table.ts";
 import { fieldFilled } from "./live-fields.ts";
 import type { LogSource, Route, SourceId } from "./source.ts";
@@ -14,6 +15,7 @@ export const liveSources: Readonly<Record<Platform, ReadonlySet<string>>> = {
   linux: new Set([
     "linux/process_creation",
     "linux/process_termination",
+    ...activityKinds.map(({ source }) => source),
     // From the journal and log files.
     ...["auth", "syslog", "sshd", "sudo", "su", "cron", "clamav", "vsftpd", "guacamole"].map((name) => `linux/${name}`),
   ]),

@@ -49,6 +49,36 @@ const logLine: readonly LiveField[] = [
 
 /** Services read from the journal and log files. */
 const logServices = ["auth", "clamav", "cron", "guacamole", "sshd", "su", "sudo", "syslog", "vsftpd"];
+/** What every activity says of the process that acted: actorFields in src/normalize. */
+const actor: readonly LiveField[] = [
+  field("EventID", "event.code", "Sysmon's event id, where it has one for this"),
+  ...common.slice(1),
+  field("CommandLine", "process.command_line", "Its arguments joined by one space, as the kernel had them at exec"),
+  field("CurrentDirectory", "process.working_directory", "Its working directory at exec"),
+  field("ParentProcessGuid", "process.parent.entity_id", "Identity of its parent"),
+  field("ParentProcessId", "process.parent.pid", "Process id of its parent"),
+  field("ParentImage", "process.parent.executable", "Executable of its parent"),
+  field("ParentCommandLine", "process.parent.command_line", "Command line of its parent"),
+  field("LogonId", "process.login_user.id", "Audit login uid; 4294967295 when unset"),
+  field("ThreadName", "", "Name of the thread that acted"),
+  field("Compat", "", "`true` when it came as a 32-bit system call"),
+  field("ContainerId", "container.id", "Container that it runs in, from its cgroup"),
+  field("ContainerRuntime", "container.runtime", "As above"),
+];
+
+const file: readonly LiveField[] = [
+  ...actor,
+  field("TargetFilename", "file.path", "Absolute path of the file; of a rename the new one"),
+  field(
+    "EventType",
+    "",
+    "What was done: `create write close delete rename link symlink mkdir mknod chmod chown setxattr truncate utimes access`",
+  ),
+  field("SourceFilename", "", "The other name of a rename or a link: the old one"),
+  field("FileMode", "file.mode", "Permissions, octal: `0644`"),
+  field("FileInode", "file.inode", "Inode number"),
+  field("Result", "", "0, or the negative errno of a try that failed"),
+];
 
 /** By source name. A source that no sensor feeds is not listed. */
 export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
@@ -97,6 +127,12 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
     field("ExitSignal", "", "Signal that ended it, such as `SIGKILL`; absent when it exited"),
   ],
   ...Object.fromEntries(logServices.map((service) => [`linux/${service}`, logLine])),
+  "linux/file_event": file,
+  "linux/file_write": file,
+  "linux/file_rename": file,
+  "linux/file_delete": file,
+  "linux/file_change": file,
+  "linux/file_access": file,
 };
 
 /** Sysmon's fields that a Linux sensor never fills, and why. */

@@ -1,4 +1,7 @@
 /** The door of the room `event`: what an event is, and what its fields are called. Knows no other room. */
+export { type ActivityKind, activityByKind, activityKinds } from "./activity-kinds.ts";
+export { ActivityRecord } from "./activity-record.ts";
+export { type ActivityParts, writeActivityRecord } from "./activity-writer.ts";
 export {
   type Catalogue,
   type CatalogueOptions,
@@ -19,9 +22,15 @@ export { type ProcessIdentity, processIdentity } from "./identity.ts";
 export {
   abiDigest,
   abiVersion,
+  actorFlag,
+  actorLayout,
   exeFlag,
   exitLayout,
   fdKind,
+  fileFlag,
+  fileKind,
+  fileLayout,
+  fileSection,
   forkLayout,
   headerLayout,
   kind as recordKind,

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
+  activityKinds,
   exeFlag,
   exitLayout,
   FieldTable,
@@ -18,7 +19,16 @@ import {
   writeProcessRecord,
 } from "../event/mod.ts";
 import { BootClock, ProcessCache, UserNames } from "../state/mod.ts";
-import { capabilityNames, decodeExit, endFields, Normalizer, type ProcessEvent, startFields } from "./mod.ts";
+import {
+  type AnyLiveEvent,
+  actorFields,
+  capabilityNames,
+  decodeExit,
+  endFields,
+  families,
+  Normalizer,
+  startFields,
+} from "./mod.ts";
 
 const hostUserNs = 0xeffffffd;
 
@@ -36,7 +46,7 @@ function world() {
   );
   const clock = new BootClock(() => 1_700_000_000_000);
   const normalizer = new Normalizer({ fields, processes, users, hostId: "host", clock });
-  const get = (event: ProcessEvent, name: string): unknown => event.get(fields.slot(name));
+  const get = (event: AnyLiveEvent, name: string): unknown => event.get(fields.slot(name));
   return { fields, processes, users, asked, normalizer, get };
 }
 
@@ -93,6 +103,11 @@ test("the fields that are filled are those that the table of live fields promise
     "linux/process_creation": Object.keys(startFields),
     "linux/process_termination": Object.keys(endFields),
   };
+  for (const { name, source } of activityKinds) {
+    const family = families.find(({ kinds }) => kinds.includes(name))!;
+    filled[source] = Object.keys({ ...actorFields, ...family.readers });
+  }
+  expect(Object.keys(filled).sort()).toEqual(Object.keys(liveFields).sort());
   for (const [source, names] of Object.entries(filled))
     expect([...names].sort()).toEqual(liveFields[source]!.map(({ name }) => name).sort());
 });
@@ -280,7 +295,15 @@ describe("Normalizer", () => {
     normalizer.take(exit(4, 1n, 0), 0);
     normalizer.take(exit(99, 1n, 0), 0);
     for (const kind of [0, recordKind.max, 65_535]) expect(normalizer.take(small(kind, 1, 0), 0)).toBeUndefined();
-    expect(normalizer.stats).toEqual({ exec: 1, fork: 1, exit: 2, task: 1, recovered: 1, malformed: 3 });
+    expect(normalizer.stats).toEqual({
+      exec: 1,
+      fork: 1,
+      exit: 2,
+      task: 1,
+      recovered: 1,
+      malformed: 3,
+      activities: {},
+    });
   });
 
   test("an event of a process whose start was never seen has what is known, and no more", () => {

@@ -1,4 +1,6 @@
 /** The door of the room `normalize`: what sensors and recordings deliver, to a NormalizedEvent. */
+
+export { ActivityEvent, type ActivityFamily, actorFields } from "./activity-event.ts";
 export { capabilityNames } from "./capabilities.ts";
 export {
   type EvtxDamage,
@@ -9,9 +11,11 @@ export {
   type EvtxValue,
   evtxMagic,
 } from "./evtx/mod.ts";
+export { families } from "./families.ts";
 export { type Fields, JsonNormalizer, type Origin, own, parseTime, RecordedEvent, valueText } from "./json/mod.ts";
-export { Normalizer, type NormalizerOptions, type NormalizerStats } from "./normalizer.ts";
-export { type NormalizeContext, ProcessEvent } from "./process-event.ts";
+export { type EventDetails, LiveEvent, type NormalizeContext } from "./live-event.ts";
+export { type AnyLiveEvent, Normalizer, type NormalizerOptions, type NormalizerStats } from "./normalizer.ts";
+export { ProcessEvent } from "./process-event.ts";
 export { endFields, startFields } from "./process-fields.ts";
 export { decodeExit, type ExitStatus } from "./signals.ts";
 export {

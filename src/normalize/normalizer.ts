@@ -2,9 +2,23 @@
 // detectors see — or none, for records that only feed the table. Called once a record on the hot path: no allocation but the
 // table's own, no look-up that a rule did not ask for.
 
-import { exitLayout, forkLayout, headerLayout, ProcessRecord, recordKind, sourceId } from "../event/mod.ts";
+import {
+  ActivityRecord,
+  activityKinds,
+  eventKinds,
+  exitLayout,
+  forkLayout,
+  headerLayout,
+  ProcessRecord,
+  recordKind,
+  sourceId,
+  sourceRow,
+} from "../event/mod.ts";
 import type { BootClock, ProcessCache } from "../state/mod.ts";
-import { type NormalizeContext, ProcessEvent } from "./process-event.ts";
+import { ActivityEvent } from "./activity-event.ts";
+import { families } from "./families.ts";
+import type { NormalizeContext } from "./live-event.ts";
+import { ProcessEvent } from "./process-event.ts";
 import { endFields, endKeywordFields, keywordFields, startFields } from "./process-fields.ts";
 import { decodeExit } from "./signals.ts";
 
@@ -21,12 +35,23 @@ export interface NormalizerStats {
   /** Of the inventory, what came from /proc: no kernel counter knows of these. */
   recovered: number;
   malformed: number;
+  /** By name of the activity (`activityKinds`), those that came. */
+  readonly activities: Record<string, number>;
+}
+
+/** Every event that a live sensor delivers. */
+export type AnyLiveEvent = ProcessEvent | ActivityEvent;
+
+/** The event object of a kind of activity, and how many of it came. */
+interface Decoder {
+  readonly event: ActivityEvent;
+  readonly name: string;
 }
 
 const body = headerLayout.bytes;
 
 export class Normalizer {
-  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0 };
+  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, activities: {} };
   /** All of the inventory has come through. */
   inventoryDone = false;
   readonly #processes: ProcessCache;
@@ -34,6 +59,9 @@ export class Normalizer {
   readonly #record: ProcessRecord;
   readonly #start: ProcessEvent;
   readonly #end: ProcessEvent;
+  readonly #activity = new ActivityRecord();
+  /** By kind. */
+  readonly #decoders: (Decoder | undefined)[] = [];
 
   constructor(options: NormalizerOptions) {
     this.#processes = options.processes;
@@ -53,12 +81,21 @@ export class Normalizer {
       endKeywordFields,
       options,
     );
+    for (const activity of activityKinds) {
+      const family = families.find(({ kinds }) => kinds.includes(activity.name));
+      if (family === undefined) continue;
+      const { code } = eventKinds[sourceRow(sourceId(activity.source)).kind];
+      const event = new ActivityEvent(activity, family, code, this.#activity, options);
+      this.#decoders[activity.kind] = { event, name: activity.name };
+    }
   }
 
   /** Takes the record at `at` of `bytes`; the event it means, valid until the next call, or `undefined`. */
-  take(bytes: Buffer, at: number): ProcessEvent | undefined {
+  take(bytes: Buffer, at: number): AnyLiveEvent | undefined {
+    const kind = bytes.readUInt16LE(at + headerLayout.kind);
+    if (kind >= recordKind.activity) return this.#takeActivity(kind, bytes, at);
     const pid = bytes.readUInt32LE(at + headerLayout.pid);
-    switch (bytes.readUInt16LE(at + headerLayout.kind)) {
+    switch (kind) {
       case recordKind.exec: {
         this.stats.exec++;
         this.#record.bind(bytes, at);
@@ -99,6 +136,18 @@ export class Normalizer {
         this.stats.malformed++;
         return undefined;
     }
+  }
+
+  #takeActivity(kind: number, bytes: Buffer, at: number): ActivityEvent | undefined {
+    const decoder = this.#decoders[kind];
+    if (decoder === undefined) {
+      this.stats.malformed++;
+      return undefined;
+    }
+    const { activities } = this.stats;
+    activities[decoder.name] = (activities[decoder.name] ?? 0) + 1;
+    this.#activity.bind(bytes, at);
+    return decoder.event.bind(this.#clock.toEpochMs(this.#activity.timeNs)) ? decoder.event : undefined;
   }
 }
 

@@ -4,9 +4,10 @@
 import { exeFlag, fdKind, processLayout } from "../event/mod.ts";
 import { containerOf } from "../state/mod.ts";
 import { capabilityNames } from "./capabilities.ts";
+import { type Reader, type Readers, utcTime } from "./live-event.ts";
 import type { ProcessEvent } from "./process-event.ts";
 
-export type FieldReader = (event: ProcessEvent) => string | undefined;
+type FieldReader = Reader<ProcessEvent>;
 
 const fdKindNames: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(fdKind).map(([name, value]) => [value, name]),
@@ -30,7 +31,7 @@ const fd =
 const orAbsent = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
 /** Fields that a start and an end have. */
-const common: Readonly<Record<string, FieldReader>> = {
+const common: Readers<ProcessEvent> = {
   UtcTime: (event) => utcTime(event.timeMs),
   ProcessGuid: (event) => event.identity(event.entry).guid,
   ProcessId: (event) => String(event.entry.pid),
@@ -39,7 +40,7 @@ const common: Readonly<Record<string, FieldReader>> = {
 };
 
 /** By field name: event kind `process_start`. */
-export const startFields: Readonly<Record<string, FieldReader>> = {
+export const startFields: Readers<ProcessEvent> = {
   EventID: () => "1",
   ...common,
   CommandLine: ({ program }) => program?.commandLine,
@@ -76,7 +77,7 @@ export const startFields: Readonly<Record<string, FieldReader>> = {
 };
 
 /** By field name: event kind `process_end`. */
-export const endFields: Readonly<Record<string, FieldReader>> = {
+export const endFields: Readers<ProcessEvent> = {
   EventID: () => "5",
   ...common,
   CommandLine: ({ program }) => program?.commandLine,
@@ -111,8 +112,3 @@ export const keywordFields: ReadonlySet<string> = new Set([
 
 /** An end says nothing that its start did not say: the same keyword would match twice. */
 export const endKeywordFields: ReadonlySet<string> = new Set();
-
-/** Sysmon's spelling of a moment: `2026-01-31 12:00:00.123`, UTC. */
-function utcTime(timeMs: number): string {
-  return new Date(timeMs).toISOString().replace("T", " ").slice(0, 23);
-}

@@ -65,16 +65,21 @@ export class RingReader {
     return (Atomics.load(this.#words, headAt) - Atomics.load(this.#words, tailAt)) >>> 0;
   }
 
+  /** Where the writer stands now: what {@link drain} takes as `end`. */
+  get end(): number {
+    return Atomics.load(this.#words, headAt);
+  }
+
   /**
-   * Hands every record that is there now to `take`, as its offset in {@link bytes}, oldest first, `max` at most; returns how many.
+   * Hands every record that is there now (or was at `end`) to `take`, as its offset in {@link bytes}, oldest first, `max` at most; returns how many.
    * A record's bytes are valid only inside the call. Room is given back in steps of 64 records and at the end. Throws
    * RingCorruptError when a size is impossible; what `take` throws passes through, with that record counted as read.
    */
-  drain(take: (offset: number) => void, max = Number.MAX_SAFE_INTEGER): number {
+  drain(take: (offset: number) => void, max = Number.MAX_SAFE_INTEGER, end = this.end): number {
     const words = this.#words;
     const bytes = this.bytes;
     const mask = this.#size - 1;
-    const head = Atomics.load(words, headAt);
+    const head = end;
     let tail = this.#tail;
     let taken = 0;
     try {

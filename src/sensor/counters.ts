@@ -1,8 +1,9 @@
 // The loss account of a sensor, per kind of record: every event is in exactly one column after `seen`.
 
 import { countersLayout, kind } from "../event/layout.gen.ts";
+import { activityKinds } from "../event/mod.ts";
 
-/** Names of the kinds that come from the kernel. */
+/** Names of the kinds that always come from the kernel; activities (`activityKinds` of the room event) come when enabled. */
 export type RecordKind = "exec" | "fork" | "exit" | "task";
 export const recordKinds: readonly RecordKind[] = ["exec", "fork", "exit", "task"];
 
@@ -24,14 +25,17 @@ export interface KindCounters {
   readonly inFlight: number;
 }
 
-export type SensorCounters = Readonly<Record<RecordKind, KindCounters>>;
+export interface SensorCounters extends Readonly<Record<RecordKind, KindCounters>> {
+  /** By name, those of which anything was seen or refused. */
+  readonly activities: Readonly<Record<string, KindCounters>>;
+}
 
 export const countersBytes = countersLayout.bytes * kind.max;
 
 /** Decodes what `sigil_counters` wrote ({@link countersBytes} bytes). */
 export function decodeCounters(bytes: Buffer): SensorCounters {
-  const of = (name: RecordKind): KindCounters => {
-    const at = kind[name] * countersLayout.bytes;
+  const of = (kind: number): KindCounters => {
+    const at = kind * countersLayout.bytes;
     const read = (offset: number) => Number(bytes.readBigUInt64LE(at + offset));
     const submitted = read(countersLayout.submitted);
     const delivered = read(countersLayout.delivered);
@@ -48,7 +52,12 @@ export function decodeCounters(bytes: Buffer): SensorCounters {
       inFlight: submitted - delivered - droppedSharedRing - malformed,
     };
   };
-  return { exec: of("exec"), fork: of("fork"), exit: of("exit"), task: of("task") };
+  const activities: Record<string, KindCounters> = {};
+  for (const { kind, name } of activityKinds) {
+    const counters = of(kind);
+    if (Object.values(counters).some((count) => count !== 0)) activities[name] = counters;
+  }
+  return { exec: of(kind.exec), fork: of(kind.fork), exit: of(kind.exit), task: of(kind.task), activities };
 }
 
 /** `seen` less everything it became; 0 when the account is right (counters are read one after the other, so only at rest). */

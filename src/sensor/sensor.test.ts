@@ -9,6 +9,7 @@ import { Sensor, type SensorOptions, waitResult, wakeSensor } from "./mod.ts";
 
 const options: SensorOptions = {
   kernelRingBytes: 64 * 1024,
+  kernelBulkRingBytes: 64 * 1024,
   criticalRingBytes: 256 * 1024,
   bulkRingBytes: 256 * 1024,
   envNames: ["LD_PRELOAD", "SUDO_*"],

@@ -9,6 +9,8 @@ import { loadShim, type Pointer, ptr, type Shim, ShimError } from "./shim.ts";
 export interface SensorOptions {
   /** Kernel ring of the process family; a power of two. */
   readonly kernelRingBytes: number;
+  /** Kernel ring of the activities, made when the first is enabled; a power of two. */
+  readonly kernelBulkRingBytes: number;
   /** Shared rings, between the shim and this thread; powers of two. */
   readonly criticalRingBytes: number;
   readonly bulkRingBytes: number;
@@ -66,7 +68,7 @@ const errnoName = (errno: number): string => (errno === 0 ? "" : (errnoNames[err
 
 /** As `env_names` in native/shim/shim.h. */
 const envNamesMaxBytes = 16_384;
-const reportRoomBytes = 16 * 1024;
+const reportRoomBytes = 64 * 1024;
 
 export class Sensor {
   readonly critical: RingReader;
@@ -105,6 +107,7 @@ export class Sensor {
     raw.writeUInt32LE(flags, optionsLayout.flags);
     raw.writeBigUInt64LE(BigInt(ptr(names)), optionsLayout.envNames);
     raw.writeUInt32LE(options.batchUs, optionsLayout.batchUs);
+    raw.writeUInt32LE(options.kernelBulkRingBytes, optionsLayout.bulkRingBytes);
     const error = Buffer.alloc(512);
     const failure = new Int32Array(1);
     const handle = shim.sigil_open(ptr(raw), ptr(error), error.length - 1, ptr(failure));
@@ -144,6 +147,32 @@ export class Sensor {
   /** Blocks this thread until there is something to do or the time is up; answers bits of `waitResult`, 0 for time up. */
   wait(timeoutMs: number): number {
     return this.#shim.sigil_wait(this.#handle, timeoutMs);
+  }
+
+  /**
+   * Records these kinds of activities (`activityKinds`) from now on and no others: loads and attaches the programs that deliver them,
+   * detaches those that nobody needs. `configure` is called between the two, to fill their maps ({@link setMap}). A program
+   * that does not load or attach is no error: {@link probes} tells. Throws SensorError when nothing of it works. Takes tens of
+   * milliseconds for a family that was not loaded before.
+   */
+  enable(kinds: Iterable<number>, configure?: (sensor: Sensor) => void): void {
+    const wanted = new Uint8Array(kind.max);
+    for (const one of kinds) wanted[one] = 1;
+    let result = this.#shim.sigil_prepare(this.#handle, ptr(wanted));
+    if (result === 0) {
+      configure?.(this);
+      result = this.#shim.sigil_enable(this.#handle, ptr(wanted));
+    }
+    if (result !== 0) throw new SensorError(`Cannot enable the programs of activities: ${errnoName(-result)}`, -result);
+  }
+
+  /**
+   * Sets an entry of a map of the loaded programs, or deletes it without `value`; key and value must be as wide as the map says. False
+   * when no loaded program has the map, or the kernel refuses.
+   */
+  setMap(name: string, key: Uint8Array, value?: Uint8Array): boolean {
+    const label = Buffer.from(`${name}\0`);
+    return this.#shim.sigil_map_set(this.#handle, ptr(label), ptr(key), value === undefined ? null : ptr(value)) === 0;
   }
 
   counters(): SensorCounters {

@@ -124,8 +124,9 @@ test("under any bounds the table stays within them, and its account is that of w
         }
         if (entry !== undefined) everybody.add(entry);
         const programs = new Map<Program, number>();
-        for (const { program } of everybody)
-          if (program !== undefined) programs.set(program, (programs.get(program) ?? 0) + 1);
+        for (const { program, before } of everybody)
+          for (const held of [program, before])
+            if (held !== undefined) programs.set(held, (programs.get(held) ?? 0) + 1);
         expect(cache.stats.bytes).toBe([...programs.keys()].reduce((sum, { bytes }) => sum + bytes, 0));
         for (const [program, holders] of programs) expect(program.holders).toBe(holders);
         expect(cache.stats.size).toBeLessThanOrEqual(options.entriesMax);

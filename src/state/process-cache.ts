@@ -92,6 +92,8 @@ export interface ProcessEntry {
   children: number;
   /** Undefined when neither its exec nor its inventory was seen. */
   program: Program | undefined;
+  /** What it ran before that: events of another ring may be older than its last start of a program. */
+  before: Program | undefined;
   /** Undefined while it runs. */
   endNs: number | undefined;
   /** Wait status, when it has ended. */
@@ -134,6 +136,8 @@ export class ProcessCache {
   #exitedCount = 0;
   /** Programs with large records, oldest first: they are made smaller before anybody is forgotten who still runs. */
   readonly #large = new Set<Program>();
+  /** Who still has the program before the one it runs, oldest first: `exitedMax` at most, and the first to go when bytes are short. */
+  readonly #changed = new Set<ProcessEntry>();
   /** Forgotten, but parents of others; oldest first. */
   readonly #ancestors = new Set<ProcessEntry>();
   readonly stats: ProcessCacheStats = {
@@ -251,6 +255,7 @@ export class ProcessCache {
       parent: undefined,
       children: 0,
       program: undefined,
+      before: undefined,
       endNs: undefined,
       exitStatus: undefined,
     };
@@ -263,22 +268,49 @@ export class ProcessCache {
     return entry;
   }
 
+  /** What a process ran at a moment of CLOCK_BOOTTIME, as far as the last two programs tell. */
+  programAt(entry: ProcessEntry, timeNs: number): Program | undefined {
+    const { program, before } = entry;
+    return before !== undefined && program !== undefined && timeNs < program.record.timeNs ? before : program;
+  }
+
   #setProgram(entry: ProcessEntry, program: Program): void {
     if (program.holders++ === 0) {
       this.stats.bytes += program.bytes;
       if (program.bytes > compactFromBytes) this.#large.add(program);
     }
-    this.#release(entry);
+    this.#forgetBefore(entry);
+    if (entry.program !== undefined) {
+      entry.before = entry.program;
+      this.#changed.add(entry);
+      if (this.#changed.size > this.#options.exitedMax) this.#forgetOldestBefore();
+    }
     entry.program = program;
   }
 
+  #forgetBefore(entry: ProcessEntry): void {
+    if (!this.#changed.delete(entry)) return;
+    this.#unhold(entry.before);
+    entry.before = undefined;
+  }
+
+  #forgetOldestBefore(): boolean {
+    const oldest = this.#changed.values().next().value;
+    if (oldest === undefined) return false;
+    this.#forgetBefore(oldest);
+    return true;
+  }
+
   #release(entry: ProcessEntry): void {
-    const program = entry.program;
-    if (program !== undefined && --program.holders === 0) {
-      this.stats.bytes -= program.bytes;
-      this.#large.delete(program);
-    }
+    this.#forgetBefore(entry);
+    this.#unhold(entry.program);
     entry.program = undefined;
+  }
+
+  #unhold(program: Program | undefined): void {
+    if (program === undefined || --program.holders > 0) return;
+    this.stats.bytes -= program.bytes;
+    this.#large.delete(program);
   }
 
   #link(entry: ProcessEntry, parent: ProcessEntry | undefined): void {
@@ -319,6 +351,7 @@ export class ProcessCache {
   #makeRoom(fresh: ProcessEntry): void {
     const { entriesMax, bytesMax } = this.#options;
     while ((this.#byPid.size > entriesMax || this.stats.bytes > bytesMax) && this.#byPid.size > 1) {
+      if (this.stats.bytes > bytesMax && this.#forgetOldestBefore()) continue;
       const oldestExited = this.#oldestExited(fresh);
       if (oldestExited !== undefined) {
         this.#forget(oldestExited, "evictedExited");

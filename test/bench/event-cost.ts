@@ -18,7 +18,7 @@ import { parseSigmaFiles, readRuleFiles } from "../../src/control/rules/mod.ts";
 import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../../src/detect/mod.ts";
 import { Engine } from "../../src/detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, headerLayout, liveSources, sourceId } from "../../src/event/mod.ts";
-import { Normalizer, type ProcessEvent } from "../../src/normalize/mod.ts";
+import { type AnyLiveEvent, Normalizer } from "../../src/normalize/mod.ts";
 import { bootOffsetMs, Sensor, type SensorOptions } from "../../src/sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../src/state/mod.ts";
 import { needsBpf, needsData, needsProgram } from "../needs.ts";
@@ -31,6 +31,7 @@ const aimNs = 5_000;
 const MiB = 1024 * 1024;
 const options: SensorOptions = {
   kernelRingBytes: 32 * MiB,
+  kernelBulkRingBytes: 32 * MiB,
   criticalRingBytes: 4 * MiB,
   bulkRingBytes: MiB,
   envNames: ["LD_PRELOAD", "LD_LIBRARY_PATH", "SSH_CONNECTION", "SUDO_USER"],
@@ -96,7 +97,7 @@ async function pipeline(name: string, sensor: Sensor, rulePaths: readonly string
   users.set(hostMountNs, parsePasswd(await Bun.file("/etc/passwd").text()));
   const clock = new BootClock(bootOffsetMs);
   const normalizer = new Normalizer({ fields, processes, users, hostId: "bench", clock });
-  let router: SensorEventRouter<ProcessEvent> | undefined;
+  let router: SensorEventRouter<AnyLiveEvent> | undefined;
   let hits = 0;
   let label = name;
   if (rulePaths !== undefined) {
@@ -123,7 +124,7 @@ async function pipeline(name: string, sensor: Sensor, rulePaths: readonly string
     label = `${name} (${sigma.active} active)`;
     const set: DetectorSet = { sigma, digest: "" };
     router = new SensorEventRouter([
-      new SigmaDetectionHandler<ProcessEvent>(new DetectorStore(set), fields, () => {
+      new SigmaDetectionHandler<AnyLiveEvent>(new DetectorStore(set), fields, () => {
         hits++;
       }),
     ]);

@@ -8,6 +8,7 @@ import { describeWhere, needsBpf } from "../needs.ts";
 
 const options: SensorOptions = {
   kernelRingBytes: 1 << 20,
+  kernelBulkRingBytes: 1 << 20,
   criticalRingBytes: 1 << 20,
   bulkRingBytes: 1 << 18,
   envNames: [],

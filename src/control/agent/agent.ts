@@ -98,6 +98,8 @@ class Agent {
   #isReady = false;
   #isEnding = false;
   #faultsTold = 0;
+  /** Programs that were told of as not running here. */
+  readonly #probesTold = new Set<string>();
   /** An output had no room for the last alerts. */
   readonly #storm = new StormWatch();
   #wantsPause = false;
@@ -152,6 +154,7 @@ class Agent {
       {
         sensor: {
           kernelRingBytes: options.config.sensor.kernelRingSizeBytes,
+          kernelBulkRingBytes: options.config.sensor.kernelBulkRingSizeBytes,
           criticalRingBytes: options.config.sensor.criticalRingSizeBytes,
           bulkRingBytes: options.config.sensor.bulkRingSizeBytes,
           envNames: options.config.sensor.environmentNames,
@@ -172,6 +175,7 @@ class Agent {
       },
       {
         opened: (probes) => this.#onOpened(probes),
+        probes: (probes, fault) => this.#onProbes(probes, fault),
         rulesLive: ({ generation, active, inert, compileMs, sources }) => {
           void this.#readLogs(sources);
           log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
@@ -289,10 +293,12 @@ class Agent {
       );
   }
 
-  #onOpened(probes: readonly Probe[]): void {
+  /** Tells of programs that do not run here, each once. Returns the names of those that do. */
+  #tellProbes(probes: readonly Probe[]): Set<string> {
     const attached = new Set(probes.filter(({ state }) => state === "attached").map(({ name }) => name));
     for (const { name, state, error, message, instead } of probes) {
-      if (state !== "failed" || attached.has(instead)) continue;
+      if (state !== "failed" || attached.has(instead) || this.#probesTold.has(name)) continue;
+      this.#probesTold.add(name);
       this.#log.warn("an eBPF program does not run here", { program: name, error, message });
       this.#state(
         "probe_degraded",
@@ -301,6 +307,18 @@ class Agent {
         "failure",
       );
     }
+    return attached;
+  }
+
+  /** The rules asked for other activities than before. */
+  #onProbes(probes: readonly Probe[], fault: string): void {
+    if (fault !== "") this.#log.error("activities cannot be watched here", { error: fault });
+    const attached = this.#tellProbes(probes);
+    this.#log.info("activities watched", { programs: attached.size });
+  }
+
+  #onOpened(probes: readonly Probe[]): void {
+    const attached = this.#tellProbes(probes);
     if (!attached.has("process_exec")) {
       // Every rule of this version needs it: an agent that cannot see a start must not say that it is ready.
       this.#log.error("the sensor cannot run here: it would see no process start");

@@ -9,6 +9,8 @@ import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage
 
 export interface DetectEvents {
   opened(probes: readonly Probe[]): void;
+  /** State of all programs after rules asked for other activities; `fault` is not empty when none of those can be watched. */
+  probes(probes: readonly Probe[], fault: string): void;
   rulesLive(message: Extract<FromDetect, { type: "rules-live" }>): void;
   /** The rules sent last cannot be compiled; those before stay. */
   rulesFailed(message: Extract<FromDetect, { type: "rules-failed" }>): void;
@@ -128,6 +130,9 @@ export class DetectClient {
         this.#handle = message.handle;
         this.#memory = message.memory;
         this.#events.opened(message.probes);
+        break;
+      case "probes":
+        this.#events.probes(message.probes, message.fault);
         break;
       case "failed":
         // If it was opened at all: the worker will not touch it any more.

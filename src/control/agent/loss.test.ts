@@ -24,9 +24,9 @@ function report(
 ): DetectReport {
   const of = (kind: RecordKind): KindCounters => ({ ...none, ...counters[kind] });
   return {
-    counters: { exec: of("exec"), fork: of("fork"), exit: of("exit"), task: of("task") },
+    counters: { exec: of("exec"), fork: of("fork"), exit: of("exit"), task: of("task"), activities: {} },
     processes: { ...idleTable },
-    normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0 },
+    normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, activities: {} },
     routed: 0,
     faults: 0,
     lastFault: "",
@@ -57,7 +57,10 @@ describe("LossWatch", () => {
     loss.take(
       report(
         { exec: { droppedKernelRing: 3, missed: 1 }, exit: { droppedSharedRing: 2 }, fork: { malformed: 4 } },
-        { alertsDropped: 5, normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 6 } },
+        {
+          alertsDropped: 5,
+          normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 6, activities: {} },
+        },
       ),
       0,
     );
@@ -115,7 +118,7 @@ describe("LossWatch", () => {
 
 describe("the account at the end", () => {
   const sound = { seen: 10, delivered: 6, droppedKernelRing: 1, droppedSharedRing: 1, missed: 1, malformed: 1 };
-  const through = { exec: 6, fork: 0, exit: 0, task: 0, recovered: 9, malformed: 0 };
+  const through = { exec: 6, fork: 0, exit: 0, task: 0, recovered: 9, malformed: 0, activities: {} };
 
   test("closes when everything seen is delivered or lost, and everything delivered came through", () => {
     const { loss } = watch();

@@ -1,15 +1,20 @@
 // Watches the account of events: tells losses as state lines, at most one in a while, and closes the account at the end.
 
-import { lost, type RecordKind, recordKinds, unaccounted } from "../../sensor/mod.ts";
+import { type KindCounters, lost, recordKinds, unaccounted } from "../../sensor/mod.ts";
 import { lossReportMs } from "../config/limits.ts";
 import type { DetectReport } from "../detect/mod.ts";
 import type { LogFeedStats } from "../logs/mod.ts";
 
+/** The counters of all kinds with what came through to the detectors, by name: the process family, then activities that were seen. */
+function* kinds({ counters, normalized }: DetectReport): Generator<[string, KindCounters, number]> {
+  for (const kind of recordKinds) yield [kind, counters[kind], normalized[kind]];
+  for (const [name, c] of Object.entries(counters.activities)) yield [name, c, normalized.activities[name] ?? 0];
+}
+
 /** Losses of all stages together, by kind and stage: what a state line shows. */
 function losses(report: DetectReport, logs: LogFeedStats | undefined): Record<string, number> {
   const found: Record<string, number> = {};
-  for (const kind of recordKinds) {
-    const c = report.counters[kind];
+  for (const [kind, c] of kinds(report)) {
     for (const stage of ["droppedKernelRing", "droppedSharedRing", "missed", "malformed"] as const)
       if (c[stage] > 0) found[`${kind}.${stage}`] = c[stage];
   }
@@ -57,14 +62,12 @@ export class LossWatch {
   /** The account at the end of a run, per kind: seen, delivered, lost, and what is in no column (0, or the account is wrong). */
   account(report: DetectReport, logs?: LogFeedStats): Record<string, number> {
     const account: Record<string, number> = {};
-    const add = (kind: RecordKind): void => {
-      const c = report.counters[kind];
+    for (const [kind, c, taken] of kinds(report)) {
       account[`${kind}_seen`] = c.seen;
       account[`${kind}_delivered`] = c.delivered;
       account[`${kind}_lost`] = lost(c);
-      account[`${kind}_unaccounted`] = unaccounted(c) + c.inFlight + (c.delivered - report.normalized[kind]);
-    };
-    recordKinds.forEach(add);
+      account[`${kind}_unaccounted`] = unaccounted(c) + c.inFlight + (c.delivered - taken);
+    }
     if (logs !== undefined) {
       account.logs_seen = logs.written + logs.lost;
       account.logs_delivered = report.logs.taken;

@@ -60,6 +60,12 @@ export const sections = {
         "Kernel memory for process events while the agent is held up: thousands of starts. When it is full, events are lost and counted. A power of two.",
         { stability: "incubating" },
       ),
+      kernel_bulk_ring_size: key(
+        ringSize(64 * KiB, 256 * MiB),
+        8 * MiB,
+        "Kernel memory for all other events, taken when the first rule asks for one. When it is full, they are lost and counted. A power of two.",
+        { stability: "incubating" },
+      ),
       critical_ring_size: key(
         ringSize(256 * KiB, 256 * MiB),
         4 * MiB,

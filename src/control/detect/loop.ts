@@ -4,7 +4,7 @@
 // It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
 // then gives its event loop one turn.
 
-import { liveEventContext, processContext } from "../../alert/mod.ts";
+import { liveEventContext, liveProcessContext, processContext } from "../../alert/mod.ts";
 import {
   type DetectorSet,
   DetectorStore,
@@ -17,15 +17,16 @@ import {
 import { Engine } from "../../detect/sigma/mod.ts";
 import {
   type Catalogue,
+  activityKinds,
   createCatalogue,
   FieldTable,
   headerLayout,
   liveSources,
   processLayout,
   recordKind,
-  sourceId,
+  sourceRow,
 } from "../../event/mod.ts";
-import { logServices, Normalizer, type ProcessEvent, RecordedEvent } from "../../normalize/mod.ts";
+import { type AnyLiveEvent, logServices, Normalizer, RecordedEvent } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
@@ -60,7 +61,7 @@ const alertWaitShareMax = 7 / 8;
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** What the router hands on: a live record, or a line of a log. */
-type LiveEvent = ProcessEvent | RecordedEvent;
+type LiveEvent = AnyLiveEvent | RecordedEvent;
 
 const logSources: ReadonlySet<string> = new Set(logServices.map((service) => `linux/${service}`));
 
@@ -103,6 +104,8 @@ class DetectLoop {
   #early: Buffer[] | undefined = [];
   #earlyBytes = 0;
   #detached = false;
+  /** Activities were enabled once. */
+  #hasActivities = false;
   readonly #storm = new StormWatch();
 
   static open(start: StartMessage): DetectLoop | undefined {
@@ -158,10 +161,7 @@ class DetectLoop {
     let reportAt = performance.now() + this.#start.reportMs;
     for (;;) {
       const woken = this.#sensor.wait(sleepMs);
-      const taken =
-        this.#sensor.critical.drain(this.#takeCritical, drainMax) +
-        this.#sensor.bulk.drain(this.#takeBulk, drainMax) +
-        (this.#logs?.drain(this.#route, drainMax) ?? 0);
+      const taken = this.#drain() + (this.#logs?.drain(this.#route, drainMax) ?? 0);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
         // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.
@@ -187,13 +187,24 @@ class DetectLoop {
     send({ type: "stopped", report: this.#report() });
   }
 
+  /**
+   * Takes what is in both rings. An activity is taken only when all of the critical ring that was written before it has been: who
+   * acts is then known. So the end of the bulk ring is noted first; the shim writes in an order that makes this enough.
+   */
+  #drain(): number {
+    const { critical, bulk } = this.#sensor;
+    const bulkEnd = bulk.end;
+    const taken = critical.drain(this.#takeCritical, drainMax);
+    return taken < drainMax ? taken + bulk.drain(this.#takeBulk, drainMax, bulkEnd) : taken;
+  }
+
   readonly #takeCritical = (at: number): void => {
     const { bytes } = this.#sensor.critical;
     if (this.#early === undefined || !this.#hold(bytes, at)) this.#takeRecord(bytes, at);
   };
 
   #takeRecord(bytes: Buffer, at: number): void {
-    let event: ProcessEvent | undefined;
+    let event: AnyLiveEvent | undefined;
     try {
       event = this.#normalizer.take(bytes, at);
     } catch {
@@ -247,7 +258,10 @@ class DetectLoop {
     return this.#early?.some((record) => record.readUInt32LE(headerLayout.pid) === pid) === true;
   }
 
-  readonly #takeBulk = (at: number): void => this.#takeRecord(this.#sensor.bulk.bytes, at);
+  readonly #takeBulk = (at: number): void => {
+    const { bytes } = this.#sensor.bulk;
+    if (this.#early === undefined || !this.#hold(bytes, at)) this.#takeRecord(bytes, at);
+  };
 
   /** The next set of rules; one that fails leaves the running one in place. */
   #trySwap(message: RulesMessage): void {
@@ -267,8 +281,7 @@ class DetectLoop {
       correlations: message.correlations,
     });
     // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
-    engine.warm(sourceId("linux/process_creation"));
-    engine.warm(sourceId("linux/process_termination"));
+    engine.warm();
     this.#generation = message.generation;
     this.#ruleIndex.clear();
     for (const [index, rule] of [...message.rules, ...message.correlations].entries())
@@ -280,6 +293,7 @@ class DetectLoop {
         new SigmaDetectionHandler<LiveEvent>(this.#store, this.#fields, this.#alert),
       ]);
     } else this.#store.swap(next);
+    this.#enable(engine);
     send({
       type: "rules-live",
       generation: message.generation,
@@ -288,6 +302,22 @@ class DetectLoop {
       compileMs: performance.now() - began,
       sources: engine.sources,
     });
+  }
+
+  /** Records the activities that the live rules ask about; what nobody asks about costs the host nothing. */
+  #enable(engine: Engine): void {
+    const asked = new Set(engine.sources.map((source) => sourceRow(source).name));
+    const kinds = activityKinds.filter(({ source }) => asked.has(source)).map(({ kind }) => kind);
+    if (kinds.length === 0 && !this.#hasActivities) return;
+    this.#hasActivities = true;
+    let fault = "";
+    try {
+      this.#sensor.enable(kinds);
+    } catch (error) {
+      if (!(error instanceof SensorError)) throw error;
+      fault = error.message;
+    }
+    send({ type: "probes", probes: this.#sensor.probes(), fault });
   }
 
   readonly #alert = (event: LiveEvent, hit: Hit): void => {
@@ -308,7 +338,7 @@ class DetectLoop {
   #context(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
     const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
     if (!(event instanceof RecordedEvent))
-      return { event: liveEventContext(event), process: processContext(event.entry, sources) };
+      return { event: liveEventContext(event), process: liveProcessContext(event, sources) };
     const context = logEventContext(event, this.#logs?.pathOf(event) ?? "");
     const pid = LogIntake.writerOf(event);
     const writer = pid === undefined ? undefined : this.#processes.find(pid, -1);
@@ -337,7 +367,7 @@ class DetectLoop {
       ...(correlations === undefined ? {} : { correlations }),
       counters: this.#sensor.counters(),
       processes: { ...this.#processes.stats },
-      normalized: { ...this.#normalizer.stats },
+      normalized: { ...this.#normalizer.stats, activities: { ...this.#normalizer.stats.activities } },
       routed: this.#router?.routed ?? 0,
       faults: this.#router?.faults ?? 0,
       lastFault: fault instanceof Error ? (fault.stack ?? fault.message) : fault === undefined ? "" : String(fault),

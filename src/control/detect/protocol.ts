@@ -67,6 +67,8 @@ export type FromDetect =
       readonly memory: readonly SharedArrayBuffer[];
       readonly probes: readonly Probe[];
     }
+  /** After rules changed which activities are recorded; `fault` when none of them can be, else empty. */
+  | { readonly type: "probes"; readonly probes: readonly Probe[]; readonly fault: string }
   | {
       readonly type: "failed";
       readonly reason: "permission" | "unavailable";

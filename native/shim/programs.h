@@ -1,0 +1,29 @@
+/* The table of eBPF programs (programs.c). */
+#ifndef SIGIL_PROGRAMS_H
+#define SIGIL_PROGRAMS_H
+#include "../abi.h"
+
+enum object_id { OBJECT_PROCESS, OBJECT_FILE, OBJECTS };
+
+/* native/bpf/NAME.bpf.c, embedded by the build. */
+struct object_source {
+  const char *name;
+  const unsigned char *bytes;
+  const unsigned int *size;
+};
+extern const struct object_source object_sources[OBJECTS];
+
+struct program_row {
+  u32 object;
+  const char *name;    /* of the program in the object */
+  const char *instead; /* program that does the same on other kernels: one of the two is enough */
+  /* Kinds that it delivers, ended by 0; it is attached while one of them is enabled. Runs that the kernel refused are
+   * counted as the first. */
+  u8 kinds[12];
+  /* 1: needs more than the base tier promises. Loaded alone, after the others, and only when `instead` did not load. */
+  u8 optional;
+};
+#define PROGRAMS_MAX 192 /* rows: every program of every family, and the same again */
+extern const struct program_row program_rows[];
+extern const u32 program_count;
+#endif

@@ -1,0 +1,6 @@
+// The families of activities, each in its own file.
+
+import type { ActivityFamily } from "./activity-event.ts";
+import { fileFamily } from "./file-event.ts";
+
+export const families: readonly ActivityFamily[] = [fileFamily];

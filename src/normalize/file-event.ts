@@ -1,0 +1,70 @@
+// Activities on files, with Sysmon's field names.
+
+import { fileFlag, fileKind, fileLayout, fileSection } from "../event/mod.ts";
+import type { ActivityEvent, ActivityFamily } from "./activity-event.ts";
+import { absolutePath } from "./paths.ts";
+
+const flag = (event: ActivityEvent, bit: number): boolean => (event.record.field(fileLayout.flags) & bit) !== 0;
+
+/** `EventType` of an event: what was done. */
+const types: Readonly<Record<number, string>> = {
+  [fileKind.create]: "create",
+  [fileKind.write]: "write",
+  [fileKind.close]: "close",
+  [fileKind.delete]: "delete",
+  [fileKind.rename]: "rename",
+  [fileKind.link]: "link",
+  [fileKind.symlink]: "symlink",
+  [fileKind.mkdir]: "mkdir",
+  [fileKind.mknod]: "mknod",
+  [fileKind.chmod]: "chmod",
+  [fileKind.chown]: "chown",
+  [fileKind.setxattr]: "setxattr",
+  [fileKind.truncate]: "truncate",
+  [fileKind.utimes]: "utimes",
+  [fileKind.access]: "access",
+};
+
+/** The path in a section and the directory it starts from. */
+function path(event: ActivityEvent, section: number, directory: number): string | undefined {
+  const { record } = event;
+  const name = record.text(section);
+  if (name === "") return undefined;
+  return flag(event, fileFlag.resolved) ? name : absolutePath(record.text(directory), name);
+}
+
+const target = (event: ActivityEvent): string | undefined => path(event, fileSection.path, fileSection.dir);
+const other = (event: ActivityEvent): string | undefined => path(event, fileSection.other, fileSection.otherDir);
+
+const hasInode = (event: ActivityEvent): boolean => event.record.exact(fileLayout.inode) !== 0n;
+
+export const fileFamily: ActivityFamily = {
+  kinds: Object.values(types).map((type) => `file_${type}`),
+  readers: {
+    TargetFilename: target,
+    EventType: ({ record }) => types[record.kind],
+    SourceFilename: (event) =>
+      event.record.kind === fileKind.rename || event.record.kind === fileKind.link ? other(event) : undefined,
+    FileMode: (event) => (hasInode(event) ? octal(event.record.field(fileLayout.mode)) : undefined),
+    FileInode: (event) => (hasInode(event) ? String(event.record.exact(fileLayout.inode)) : undefined),
+    Result: ({ record }) => String(record.signed(fileLayout.result)),
+  },
+  keywords: new Set(["TargetFilename", "SourceFilename"]),
+  sections: { [fileSection.path]: "TargetFilename", [fileSection.other]: "SourceFilename" },
+  ecs: (event) => ({ file: ecsFile(event) }),
+};
+
+const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, "0");
+
+function ecsFile(event: ActivityEvent): Record<string, unknown> {
+  if (!hasInode(event)) return {};
+  const { record } = event;
+  return {
+    inode: String(record.exact(fileLayout.inode)),
+    device: `${record.field(fileLayout.major)}:${record.field(fileLayout.minor)}`,
+    mode: octal(record.field(fileLayout.mode)),
+    uid: String(record.field(fileLayout.uid)),
+    gid: String(record.field(fileLayout.gid)),
+    size: record.wide(fileLayout.size),
+  };
+}
