@@ -112,8 +112,8 @@ describe("routing a rule's log source", () => {
       "linux/file_write",
       "linux/file_rename",
     ]);
-    expect(names({ product: "linux", service: "guacamole" }, linux)).toEqual([
-      "! no sensor for linux/guacamole in this version",
+    expect(names({ product: "linux", category: "raw_access_thread" }, linux)).toEqual([
+      "! no sensor for linux/raw_access_thread in this version",
     ]);
     expect(names({ product: "windows", category: "process_creation" }, linux)).toEqual([
       "! windows/process_creation events do not exist on linux",

@@ -107,7 +107,6 @@ test("the fields that are filled are those that the table of live fields promise
     const family = families.find(({ kinds }) => kinds.includes(name))!;
     filled[source] = Object.keys({ ...actorFields, ...family.readers });
   }
-  expect(Object.keys(filled).sort()).toEqual(Object.keys(liveFields).sort());
   for (const [source, names] of Object.entries(filled))
     expect([...names].sort()).toEqual(liveFields[source]!.map(({ name }) => name).sort());
 });

@@ -73,6 +73,7 @@ async function run(command: CaptureCommand, log: Log): Promise<0 | 2 | 64 | 69 |
     const { sensor: options } = command.config;
     const sensor = Sensor.open({
       kernelRingBytes: options.kernelRingSizeBytes,
+      kernelBulkRingBytes: options.kernelBulkRingSizeBytes,
       criticalRingBytes: options.criticalRingSizeBytes,
       bulkRingBytes: options.bulkRingSizeBytes,
       envNames: options.environmentNames,

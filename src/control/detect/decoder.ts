@@ -1,9 +1,9 @@
 // Records to events, with all that is remembered between them: the same for the live sensor and for the replay of what a sensor
 // delivered. Whoever owns it feeds it records in order, the names of users and the clock; it asks the machine for nothing.
 
-import { type AlertInput, type EventContext, liveEventContext, processContext } from "../../alert/mod.ts";
+import { type AlertInput, type EventContext, liveEventContext, liveProcessContext } from "../../alert/mod.ts";
 import { type FieldTable, headerLayout, recordKind } from "../../event/mod.ts";
-import { Normalizer, type NormalizerStats, type ProcessEvent } from "../../normalize/mod.ts";
+import { type AnyLiveEvent, Normalizer, type NormalizerStats } from "../../normalize/mod.ts";
 import { BootClock, ProcessCache, type ProcessCacheOptions, parsePasswd, UserNames } from "../../state/mod.ts";
 
 /** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
@@ -59,7 +59,7 @@ export class RecordDecoder {
    * Takes the record at `at` of `bytes`; the event that it means, valid until the next call, or `undefined`. A record that contradicts
    * itself is counted as malformed: one event is lost, not all that come after it.
    */
-  take(bytes: Buffer, at: number): ProcessEvent | undefined {
+  take(bytes: Buffer, at: number): AnyLiveEvent | undefined {
     try {
       return this.#normalizer.take(bytes, at);
     } catch {
@@ -75,9 +75,9 @@ export class RecordDecoder {
   }
 
   /** Joined now: what is known at this moment, about the event that {@link take} gave last. */
-  contextOf(event: ProcessEvent): LiveContext {
+  contextOf(event: AnyLiveEvent): LiveContext {
     const { processes, users, clock } = this;
-    const process = processContext(event.entry, { processes, users, clock, hostId: this.#hostId });
+    const process = liveProcessContext(event, { processes, users, clock, hostId: this.#hostId });
     return { event: liveEventContext(event), process };
   }
 }

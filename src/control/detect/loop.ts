@@ -16,8 +16,8 @@ import {
 } from "../../detect/mod.ts";
 import { Engine } from "../../detect/sigma/mod.ts";
 import {
-  type Catalogue,
   activityKinds,
+  type Catalogue,
   createCatalogue,
   FieldTable,
   headerLayout,

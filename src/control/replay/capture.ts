@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostContext } from "../../alert/mod.ts";
 import { type FieldTable, headerLayout, type NormalizedEvent } from "../../event/mod.ts";
-import type { ProcessEvent } from "../../normalize/mod.ts";
+import type { AnyLiveEvent } from "../../normalize/mod.ts";
 import { type CaptureEntry, type CaptureManifest, CaptureReader, entriesOf, entryType } from "../capture/mod.ts";
 import {
   exitedProcessesMax,
@@ -116,7 +116,7 @@ export class CaptureStream {
   /** Records that were held and are due. */
   #due: Buffer[] = [];
   #dueAt = 0;
-  #event: ProcessEvent | undefined;
+  #event: AnyLiveEvent | undefined;
   #sequence = 0;
   #bootOffsetMs = 0;
 
@@ -198,7 +198,7 @@ export class CaptureStream {
   }
 
   /** The next event of what is in memory. */
-  #next(): ProcessEvent | undefined {
+  #next(): AnyLiveEvent | undefined {
     for (;;) {
       if (this.#dueAt < this.#due.length) {
         const event = this.#decoder.take(this.#due[this.#dueAt++] as Buffer, 0);
@@ -212,7 +212,7 @@ export class CaptureStream {
     }
   }
 
-  #take({ type, bytes }: CaptureEntry): ProcessEvent | undefined {
+  #take({ type, bytes }: CaptureEntry): AnyLiveEvent | undefined {
     switch (type) {
       case entryType.record:
         if (bytes.length < headerLayout.bytes || bytes.readUInt32LE(headerLayout.size) !== bytes.length) {
