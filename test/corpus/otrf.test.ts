@@ -126,6 +126,23 @@ describeWhere("OTRF's recordings", [needsData("sigma"), needsData("otrf")], () =
     expect(alertsOf(fromStdin.out)[0]?.log.file.path).toBe("-");
   }, 60_000);
 
+  test("are the same alerts in their archives as outside of them", async () => {
+    const zips = [...new Glob("**/*.zip").scanSync({ cwd: sharedData("otrf") ?? "", absolute: true })];
+    const archives = zips.filter((path) => wanted.includes(basename(path, ".zip"))).sort();
+    expect(archives).toHaveLength(wanted.length);
+    const inside = await agent(["replay", ...rules, "--summary", ...archives]);
+    const outside = await agent(["replay", ...rules, ...files]);
+    expect(inside.code).toBe(0);
+    expect(summaryOf(inside.err)).toMatchObject({ files: files.length, events });
+    const ids = (out: string) =>
+      alertsOf(out)
+        .map(({ event }) => event.id)
+        .sort();
+    expect(ids(inside.out)).toEqual(ids(outside.out));
+    const paths = new Set(alertsOf(inside.out).map(({ log }) => log.file.path));
+    for (const path of paths) expect(archives).toContain(path.slice(0, path.indexOf("!")));
+  }, 60_000);
+
   test("end quietly when the reader of the alerts goes away", async () => {
     const child = Bun.spawn(
       ["sh", "-c", `"$@" | head -n 1`, "sh", process.execPath, main, "replay", ...rules, ...files],
@@ -137,8 +154,8 @@ describeWhere("OTRF's recordings", [needsData("sigma"), needsData("otrf")], () =
   }, 60_000);
 
   test("are refused when they are of a kind that is not read yet", async () => {
-    const path = join(folder, "x.zip");
-    writeFileSync(path, "PK\x03\x04\0\0\0\0");
+    const path = join(folder, "x.tar.bz2");
+    writeFileSync(path, "BZh91AY&SY");
     const { code, err } = await agent(["replay", ...rules, path]);
     expect(code).toBe(64);
     expect(err).toContain("EVTX");

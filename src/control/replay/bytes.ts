@@ -1,91 +1,27 @@
-// The bytes of an input as its reader wants them: decompressed, text as UTF-8, in chunks; and the SHA-256 of what is stored.
+// Bytes of files in chunks, their first bytes, and text as UTF-8.
 
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import type { FileHandle } from "node:fs/promises";
 import { chunkBytes } from "./limits.ts";
 
-/** An input that is being read. */
-export interface ByteSource {
-  /** Chunks, of text in UTF-8 without a byte order mark; a chunk is valid until the next one is asked for. May end with an error. */
-  readonly chunks: AsyncIterable<Buffer>;
-  /** SHA-256 of the stored bytes, hex. Complete once `chunks` has ended, also when it ended with an error. */
-  digest(): string;
+/** What a pipe or a device has to give. */
+export function fileChunks(path: string): AsyncIterable<Buffer> {
+  return createReadStream(path, { highWaterMark: chunkBytes });
 }
 
-/**
- * Opens `path`, or standard input for `-`. Compression (gzip) and UTF-16 are told by the first bytes, not by the name; nothing is
- * decoded when the input is known to be no text.
- */
-export function openBytes(path: string, stdin: NodeJS.ReadableStream, isText: boolean): ByteSource {
-  const hash = createHash("sha256");
-  let digest: string | undefined;
-  const stored = gunzip(hashed(path === "-" ? stdin : fileChunks(path), hash));
-  return {
-    chunks: isText ? toUtf8(stored) : stored,
-    digest: () => {
-      digest ??= hash.digest("hex");
-      return digest;
-    },
-  };
-}
-
-async function* fileChunks(path: string): AsyncIterable<Buffer> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, "r");
-    if (!(await file.stat()).isFile()) {
-      // Pipes and devices have no offsets and no end that could be asked for.
-      yield* createReadStream(path, { highWaterMark: chunkBytes });
-      return;
-    }
-    const buffer = Buffer.allocUnsafe(chunkBytes);
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, chunkBytes, null);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file?.close();
+/** `length` bytes of a file from the offset `from`, fewer when it ends before. A chunk is valid until the next one is asked for. */
+export async function* fileRange(file: FileHandle, from: number, length: number): AsyncIterable<Buffer> {
+  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, length)));
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - done), from + done);
+    if (bytesRead === 0) return;
+    done += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 
-async function* hashed(
-  chunks: AsyncIterable<Buffer | string>,
-  hash: ReturnType<typeof createHash>,
-): AsyncIterable<Buffer> {
-  for await (const chunk of chunks) {
-    const bytes =
-      typeof chunk === "string" ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    hash.update(bytes);
-    yield bytes;
-  }
-}
-
-async function* gunzip(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  const { head, rest } = await take(chunks, 2);
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
-    yield* rest;
-    return;
-  }
-  // The source's buffer is used again while zlib still reads from it.
-  const copies = (async function* () {
-    for await (const chunk of rest) yield Buffer.from(chunk);
-  })();
-  const source = Readable.from(copies, { objectMode: true, highWaterMark: 2 });
-  const unzipped = createGunzip({ chunkSize: chunkBytes });
-  source.on("error", (error) => unzipped.destroy(error));
-  try {
-    yield* source.pipe(unzipped) as AsyncIterable<Buffer>;
-  } finally {
-    source.destroy();
-    unzipped.destroy();
-  }
-}
-
-async function* toUtf8(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+/** Text in UTF-16 as UTF-8, and without a byte order mark; anything else as it is. */
+export async function* toUtf8(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const { head, rest } = await take(chunks, 4);
   const encoding = utf16(head);
   if (encoding !== undefined) {

@@ -18,6 +18,8 @@ import {
 } from "../config/limits.ts";
 import { EarlyRecords, type LiveContext, RecordDecoder } from "../detect/mod.ts";
 import type { InputReader, ReaderOptions } from "./readers.ts";
+import { openSources } from "./sources.ts";
+import { UnpackBudget } from "./unpack.ts";
 
 /** The first reading of a capture. */
 export class CaptureScan implements InputReader {
@@ -78,6 +80,36 @@ export class CaptureScan implements InputReader {
     rmSync(this.#spool.folder, { recursive: true, force: true });
     this.#spool = undefined;
   }
+}
+
+/** A capture that was read once. */
+export interface CapturedSource {
+  readonly scan: CaptureScan;
+  /** Number of the input. */
+  readonly input: number;
+  /** Where it can be read again, unless it was spooled. */
+  readonly path: string;
+}
+
+/** Opens a capture for the second reading; `undefined` when the first found nothing in it. Rejects when it cannot be read again. */
+export async function openCapture(
+  { scan, input, path }: CapturedSource,
+  fields: FieldTable,
+): Promise<CaptureStream | undefined> {
+  const { manifest, blocks, spooled } = scan;
+  if (manifest === undefined) return undefined;
+  const sources = openSources(spooled ?? path, process.stdin, false, new UnpackBudget());
+  const found = await sources.next();
+  if (found.done === true || "problem" in found.value) throw new Error(`Cannot read ${path} again: it was changed`);
+  const { chunks } = found.value;
+  const all = (async function* () {
+    try {
+      yield* chunks;
+    } finally {
+      await sources.return(undefined);
+    }
+  })();
+  return new CaptureStream({ fields, input, manifest, blocks, chunks: all });
 }
 
 export interface CaptureStreamOptions {

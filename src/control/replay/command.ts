@@ -11,8 +11,9 @@ import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
-import { errorCode } from "./inputs.ts";
-import { type InputKind, replayEvents } from "./replay.ts";
+import { errorCode } from "./input-error.ts";
+import type { InputKind } from "./read-input.ts";
+import { replayEvents } from "./replay.ts";
 
 export interface ReplayCommand {
   readonly paths: readonly string[];

@@ -13,8 +13,6 @@ export function detectFormat(head: Buffer): Detected {
   // A file, or its chunks alone, as they are carved from a disk.
   if (starts(head, evtxMagic) || starts(head, "ElfChnk\0")) return { format: "evtx" };
   if (starts(head, captureMagic)) return { format: "capture" };
-  if (starts(head, "PK\x03\x04")) return { unsupported: "zip" };
-  if (starts(head, "\x28\xb5\x2f\xfd")) return { unsupported: "zstd" };
   if (starts(head, "BZh") || starts(head, "\xfd7zXZ")) return { unsupported: "bzip2 or xz" };
   let at = 0;
   while (at < head.length && (head[at] ?? 0) <= 32 && (head[at] ?? 0) !== 0) at++;

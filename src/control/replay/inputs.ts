@@ -1,6 +1,7 @@
 // The inputs of a replay: the paths of the command line, directories walked in sorted order, the same on every machine.
 
 import { lstatSync, readdirSync, statSync } from "node:fs";
+import { errorCode } from "./input-error.ts";
 import { directoryDepthMax, filesMax, skippedNamedMax } from "./limits.ts";
 
 export interface InputFile {
@@ -20,9 +21,15 @@ export interface Inputs {
 }
 
 /** Names below a directory that hold recorded events. */
-const recordings = /\.(?:capture|evtx|json|jsonl|ndjson)(?:\.gz)?$/i;
+const recordings = /\.(?:(?:capture|evtx|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))?|zip)$/i;
 /** Recordings that this version does not read: left out aloud. */
-const notYet = /\.(?:etl|zip|zst|tar|tgz)$/i;
+const notYet = /\.(?:etl|tar|tgz|tar\.(?:gz|zst))$/i;
+
+/** Whether a file, or a member of an archive, holds recorded events by its name. */
+export const isRecording = (name: string): boolean => recordings.test(name);
+
+/** Whether a member of an archive is none that somebody put there: hidden, or what macOS adds to archives. */
+export const isHidden = (name: string): boolean => /(?:^|[/\\])(?:\.|__MACOSX[/\\])/.test(name);
 
 export function findInputs(paths: readonly string[]): Inputs {
   const files: InputFile[] = [];
@@ -56,7 +63,7 @@ export function findInputs(paths: readonly string[]): Inputs {
         (stat?.isSymbolicLink() === true && statSync(path, { throwIfNoEntry: false })?.isFile() === true);
       if (!isFile) continue;
       if (notYet.test(name)) skip(path, "this version does not read its format");
-      else if (!recordings.test(name)) continue;
+      else if (!isRecording(name)) continue;
       else if (files.length >= filesMax) skip(path, `more than ${filesMax} files`);
       else files.push({ path, named: false });
     }
@@ -75,8 +82,3 @@ export function findInputs(paths: readonly string[]): Inputs {
   }
   return { files, skipped, skippedCount, failed };
 }
-
-export const errorCode = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
-    ? error.code
-    : "unknown";

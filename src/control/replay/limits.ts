@@ -17,6 +17,37 @@ export const chunkBytes = mib;
 /** Start of an input that its format is told by. Larger than the first line of any record that is not pathological. */
 export const probeBytes = 256 * 1024;
 
+/** Layers of compression around one input. Nobody has more than two by accident. */
+export const layersMax = 4;
+
+/** Archives in archives. Evidence is sometimes packed twice, never four times. */
+export const archiveDepthMax = 3;
+
+/** Entries of an archive that are looked at. */
+export const archiveEntriesMax = 100_000;
+
+/** Recordings of one archive: their names are held to be sorted. */
+export const archiveMembersMax = 10_000;
+
+/** Name of a member: PATH_MAX of Linux. Together the names of an archive stay below 40 MiB. */
+export const memberNameMaxBytes = 4096;
+
+/** An archive that cannot be read in place (from standard input, compressed, inside of another) in the temporary directory. */
+export const spoolMaxBytes = 16 * 1024 * mib;
+
+/**
+ * What one input may unpack to, unless it is large itself: then {@link unpackedMaxRatio} times its size. Recordings shrink to a tenth or a
+ * fiftieth; bombs grow a thousandfold and more, layer by layer.
+ */
+export const unpackedMaxBytes = 16 * 1024 * mib;
+export const unpackedMaxRatio = 200;
+
+/** Unpacked bytes in a row without one event: sixteen of the largest records. Zeros end here, long before the limit above. */
+export const idleMaxBytes = 256 * mib;
+
+/** Recordings of one input, archives in archives included. Also the distance between the numbers of inputs. */
+export const sourcesMax = 1_000_000;
+
 /** Malformed records that the log names, per input; all are counted. */
 export const malformedLoggedMax = 5;
 
@@ -35,5 +66,8 @@ export const fieldMaxChars = 32_768;
 /** Fields in an alert's `sigil.event`; Windows' own records have at most about 60. */
 export const fieldsMax = 512;
 
+if (!Number.isSafeInteger((filesMax + 1) * sourcesMax)) throw new Error("Cannot number inputs: there may be too many");
+if (idleMaxBytes < 2 * recordMaxBytes)
+  throw new Error("Cannot unpack: one large record would look like an input without events");
 if (recordMaxBytes > sortMemoryMaxBytes)
   throw new Error("Cannot sort: one record may be larger than the memory for sorting");

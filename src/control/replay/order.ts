@@ -10,7 +10,7 @@ import { chunkBytes, recordMaxBytes, sortMemoryMaxBytes, sortMemoryMaxRecords } 
 /** A record on its way to the detector. */
 export interface Pending {
   readonly event: RecordedEvent;
-  /** Index of the input. */
+  /** Number of the input: larger for later ones. */
   readonly input: number;
   /** Position of the event in its input, 0-based. */
   readonly sequence: number;
@@ -18,11 +18,30 @@ export interface Pending {
   readonly found?: unknown;
 }
 
-const before = (a: Pending, b: Pending): number =>
-  a.event.timeMs - b.event.timeMs || a.input - b.input || a.sequence - b.sequence;
+interface Place {
+  readonly event: { readonly timeMs: number };
+  readonly input: number;
+  readonly sequence: number;
+}
+
+/** Negative when the first comes before the second. */
+export type Before = (a: Place, b: Place) => number;
+const byTime: Before = (a, b) => a.event.timeMs - b.event.timeMs || a.input - b.input || a.sequence - b.sequence;
+const byInput: Before = (a, b) => a.input - b.input || a.event.timeMs - b.event.timeMs || a.sequence - b.sequence;
+
+/** All inputs by time, what happened at the same time in the order of the inputs; or one input after another, each by time. */
+export const orderOf = (perInput: boolean): Before => (perInput ? byInput : byTime);
+
+export interface SortOptions {
+  /** All inputs by time, by default. */
+  readonly before?: Before;
+  readonly maxBytes?: number;
+  readonly maxRecords?: number;
+}
 
 export class TimeSorter {
   readonly #normalizer: JsonNormalizer;
+  readonly #before: Before;
   readonly #maxBytes: number;
   readonly #maxRecords: number;
   #held: Pending[] = [];
@@ -30,14 +49,11 @@ export class TimeSorter {
   #directory: string | undefined;
   readonly #runs: string[] = [];
 
-  constructor(
-    normalizer: JsonNormalizer,
-    maxBytes: number = sortMemoryMaxBytes,
-    maxRecords: number = sortMemoryMaxRecords,
-  ) {
+  constructor(normalizer: JsonNormalizer, options: SortOptions = {}) {
     this.#normalizer = normalizer;
-    this.#maxBytes = maxBytes;
-    this.#maxRecords = maxRecords;
+    this.#before = options.before ?? byTime;
+    this.#maxBytes = options.maxBytes ?? sortMemoryMaxBytes;
+    this.#maxRecords = options.maxRecords ?? sortMemoryMaxRecords;
   }
 
   /** Sorted runs written so far. */
@@ -54,14 +70,17 @@ export class TimeSorter {
 
   /** All records in order, once. */
   *drain(): Iterable<Pending> {
-    sort(this.#held);
+    sort(this.#held, this.#before);
     const held = this.#held;
     this.#held = [];
     if (this.#runs.length === 0) {
       yield* held;
       return;
     }
-    yield* merge([held.values(), ...this.#runs.map((path) => readRun(path, this.#normalizer, this.#runs.length))]);
+    yield* merge(
+      [held.values(), ...this.#runs.map((path) => readRun(path, this.#normalizer, this.#runs.length))],
+      this.#before,
+    );
   }
 
   /** Removes what was written. Safe to call twice. */
@@ -72,7 +91,7 @@ export class TimeSorter {
   }
 
   #spill(): void {
-    sort(this.#held);
+    sort(this.#held, this.#before);
     try {
       this.#directory ??= mkdtempSync(join(tmpdir(), "sigil-replay-"));
       const path = join(this.#directory, String(this.#runs.length));
@@ -86,7 +105,7 @@ export class TimeSorter {
   }
 }
 
-function sort(records: Pending[]): void {
+function sort(records: Pending[], before: Before): void {
   for (let i = 1; i < records.length; i++) {
     const last = records[i - 1];
     const next = records[i];
@@ -96,9 +115,9 @@ function sort(records: Pending[]): void {
   }
 }
 
-// A run: records one after another, each a header (text bytes u32, input u32, time f64, sequence f64, all little-endian) and
+// A run: records one after another, each a header (text bytes f64, input f64, time f64, sequence f64, all little-endian) and
 // the event packed as text. Read only by the process that wrote it.
-const headerBytes = 24;
+const headerBytes = 32;
 
 function writeRun(path: string, records: readonly Pending[], normalizer: JsonNormalizer): void {
   const file = openSync(path, "wx", 0o600);
@@ -117,10 +136,10 @@ function writeRun(path: string, records: readonly Pending[], normalizer: JsonNor
         if (room > buffer.length) buffer = Buffer.allocUnsafe(room);
       }
       const bytes = buffer.write(text, used + headerBytes, "utf8");
-      buffer.writeUInt32LE(bytes, used);
-      buffer.writeUInt32LE(input, used + 4);
-      buffer.writeDoubleLE(event.timeMs, used + 8);
-      buffer.writeDoubleLE(sequence, used + 16);
+      buffer.writeDoubleLE(bytes, used);
+      buffer.writeDoubleLE(input, used + 8);
+      buffer.writeDoubleLE(event.timeMs, used + 16);
+      buffer.writeDoubleLE(sequence, used + 24);
       used += headerBytes + bytes;
     }
     flush();
@@ -156,10 +175,10 @@ function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Itera
       return true;
     };
     while (need(headerBytes)) {
-      const bytes = buffer.readUInt32LE(from);
-      const input = buffer.readUInt32LE(from + 4);
-      const timeMs = buffer.readDoubleLE(from + 8);
-      const sequence = buffer.readDoubleLE(from + 16);
+      const bytes = buffer.readDoubleLE(from);
+      const input = buffer.readDoubleLE(from + 8);
+      const timeMs = buffer.readDoubleLE(from + 16);
+      const sequence = buffer.readDoubleLE(from + 24);
       if (bytes > 8 * recordMaxBytes || !need(headerBytes + bytes))
         throw new Error(`Cannot read ${path}: the run was cut short`);
       const event = normalizer.unpack(buffer.toString("utf8", from + headerBytes, from + headerBytes + bytes), timeMs);
@@ -172,7 +191,7 @@ function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Itera
 }
 
 /** Merges sorted iterators with a binary heap of their heads: O(log inputs) a record. */
-function* merge(iterators: readonly Iterator<Pending>[]): Iterable<Pending> {
+function* merge(iterators: readonly Iterator<Pending>[], before: Before): Iterable<Pending> {
   const heap: { head: Pending; readonly rest: Iterator<Pending> }[] = [];
   const down = (from: number): void => {
     for (let at = from; ; ) {

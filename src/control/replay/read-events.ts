@@ -2,12 +2,14 @@
 // single events, not for evaluating streams.
 
 import type { FieldTable } from "../../event/mod.ts";
-import { EvtxError, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
-import { openBytes, take } from "./bytes.ts";
+import { EvtxError, type RecordedEvent } from "../../normalize/mod.ts";
+import { take } from "./bytes.ts";
 import { detectFormat } from "./format.ts";
-import { errorCode } from "./inputs.ts";
+import { InputError, inputReason, isInputError } from "./input-error.ts";
 import { probeBytes } from "./limits.ts";
 import { openReader } from "./readers.ts";
+import { openSources } from "./sources.ts";
+import { UnpackBudget } from "./unpack.ts";
 
 export interface FirstEvents {
   readonly events: readonly RecordedEvent[];
@@ -19,7 +21,7 @@ export interface FirstEvents {
   readonly problem?: string;
 }
 
-/** Reads no further than `countMax` events. Never rejects for what is in the input; `-` is `stdin`. */
+/** Reads no further than `countMax` events; of an archive, its first member. Never rejects for what is in the input; `-` is `stdin`. */
 export async function readFirstEvents(
   path: string,
   fields: FieldTable,
@@ -30,8 +32,14 @@ export async function readFirstEvents(
   let hasMore = false;
   let malformed = 0;
   let problem: string | undefined;
+  const budget = new UnpackBudget();
+  const sources = openSources(path, stdin, true, budget);
   try {
-    const { head, rest, close } = await take(openBytes(path, stdin, true).chunks, probeBytes);
+    const first = await sources.next();
+    if (first.done === true) throw new InputError("nothing is in it");
+    if ("problem" in first.value) throw new InputError(first.value.problem);
+    const { isPacked } = first.value;
+    const { head, rest, close } = await take(first.value.chunks, probeBytes);
     const found = detectFormat(head);
     if ("unsupported" in found) {
       await close();
@@ -47,12 +55,10 @@ export async function readFirstEvents(
       };
     }
     const reader = openReader(found.format, {
-      normalizer: new JsonNormalizer(fields),
-      sorter: {
-        add: ({ event }) => {
-          if (events.length < countMax) events.push(event);
-          else hasMore = true;
-        },
+      table: fields,
+      onEvent: ({ event }) => {
+        if (events.length < countMax) events.push(event);
+        else hasMore = true;
       },
       input: 0,
       onDamage: (where, reason, lost) => {
@@ -62,28 +68,18 @@ export async function readFirstEvents(
       },
     });
     for await (const chunk of rest) {
+      const before = events.length;
       reader.push(chunk);
+      if (isPacked) budget.delivered(chunk.length, events.length > before);
       if (hasMore) break;
     }
     if (!hasMore) reader.end();
   } catch (error) {
     if (error instanceof EvtxError) problem = error.message;
-    else if (errorCode(error) === "unknown") throw error;
-    else problem = `cannot be read: ${reasonOf(errorCode(error))}`;
+    else if (!isInputError(error)) throw error;
+    else problem = `cannot be read: ${inputReason(error)}`;
+  } finally {
+    await sources.return(undefined);
   }
   return { events, hasMore, malformed, ...(problem === undefined ? {} : { problem }) };
-}
-
-function reasonOf(code: string): string {
-  switch (code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-    case "EPERM":
-      return "permission denied";
-    case "EISDIR":
-      return "it is a folder";
-    default:
-      return code;
-  }
 }

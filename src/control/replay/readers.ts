@@ -1,9 +1,10 @@
 // The readers of inputs: from the bytes of each format to events in the sorter. What is damaged is counted and told, never
 // thrown; only an input that is something else altogether is an error.
 
-import { EvtxReader, type JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
+import type { FieldTable } from "../../event/mod.ts";
+import { EvtxReader, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
 import type { Format } from "./format.ts";
-import type { TimeSorter } from "./order.ts";
+import type { Pending } from "./order.ts";
 import { LineSplitter, type OnRecord, ValueSplitter } from "./records.ts";
 
 export interface InputReader {
@@ -20,8 +21,10 @@ export interface InputReader {
 }
 
 export interface ReaderOptions {
-  readonly normalizer: JsonNormalizer;
-  readonly sorter: Pick<TimeSorter, "add">;
+  /** The table that the rules were compiled against. */
+  readonly table: FieldTable;
+  /** Gets each event, in order; `bytes` is the size of its record. */
+  readonly onEvent: (record: Pending, bytes: number) => void;
   /** Index of the input. */
   readonly input: number;
   /** Where in the input (a line, or a byte), why, and how many records it cost. */
@@ -32,20 +35,23 @@ export interface ReaderOptions {
   ) => void;
 }
 
-export function openReader(format: Exclude<Format, "capture">, options: ReaderOptions): InputReader {
+/** Formats whose events come while they are read. */
+export type DirectFormat = Exclude<Format, "capture">;
+
+export function openReader(format: DirectFormat, options: ReaderOptions): InputReader {
   return format === "evtx" ? new EvtxInput(options) : new JsonInput(format, options);
 }
 
 /** Numbers the events of one input and gives undated ones the time of those before them. */
 class Intake {
   undated = 0;
-  readonly #sorter: Pick<TimeSorter, "add">;
+  readonly #onEvent: ReaderOptions["onEvent"];
   readonly #input: number;
   #sequence = 0;
   #lastMs = 0;
 
-  constructor({ sorter, input }: ReaderOptions) {
-    this.#sorter = sorter;
+  constructor({ onEvent, input }: ReaderOptions) {
+    this.#onEvent = onEvent;
     this.#input = input;
   }
 
@@ -54,7 +60,7 @@ class Intake {
       this.undated++;
       event.timeMs = this.#lastMs;
     } else this.#lastMs = event.timeMs;
-    this.#sorter.add({ event, input: this.#input, sequence: this.#sequence++ }, bytes);
+    this.#onEvent({ event, input: this.#input, sequence: this.#sequence++ }, bytes);
   }
 }
 
@@ -64,7 +70,8 @@ class JsonInput implements InputReader {
   readonly #splitter: LineSplitter | ValueSplitter;
 
   constructor(format: "ndjson" | "json", options: ReaderOptions) {
-    const { normalizer, onDamage } = options;
+    const { onDamage } = options;
+    const normalizer = new JsonNormalizer(options.table);
     this.#intake = new Intake(options);
     const malformed = (line: number, problem: string): void => {
       this.malformed++;
@@ -112,7 +119,8 @@ class EvtxInput implements InputReader {
   readonly #reader: EvtxReader;
 
   constructor(options: ReaderOptions) {
-    const { normalizer, onDamage } = options;
+    const { onDamage } = options;
+    const normalizer = new JsonNormalizer(options.table);
     this.#intake = new Intake(options);
     this.#reader = new EvtxReader({
       onRecord: (record) => this.#intake.add(normalizer.normalizeEvtx(record), record.sizeBytes),

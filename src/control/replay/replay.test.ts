@@ -288,9 +288,9 @@ describe("inputs", () => {
 
   test("that do not exist, or that this version does not read, are errors of usage", async () => {
     expect((await run([join(folder, "nothing")])).exitCode).toBe(64);
-    const { exitCode, log } = await run([file("x.zip", "PK\x03\x04\0\0\0")]);
+    const { exitCode, log } = await run([file("x.bz2", "BZh91AY")]);
     expect(exitCode).toBe(64);
-    expect(log.join("")).toContain("zip");
+    expect(log.join("")).toContain("bzip2");
     expect((await run([file("no.evtx", "{}")], { input: "evtx" })).exitCode).toBe(64);
     expect((await run([file("audit.log", "type=SYSCALL msg=audit(1:1): x")])).exitCode).toBe(64);
   });
