@@ -1,5 +1,18 @@
-// The one place that starts workers. It stands beside the worker files and beside main.ts, because in a compiled binary
+// The one place that starts workers, threads and processes. It stands beside the worker files and beside main.ts, because in a compiled binary
 // `import.meta.url` of every module is that of main: a URL made elsewhere would not find them.
+
+import { join } from "node:path";
+
+/** First argument of a copy of this program that is a scan worker. */
+export const scanWorkerVerb = "__scan-worker";
+
+/** The command line that starts a scan worker: this executable, or, from source, Bun with the same entry point. */
+export function scanWorkerCommand(): readonly string[] {
+  const isCompiled = import.meta.dir.startsWith("/$bunfs/") || import.meta.dir.includes("~BUN");
+  return isCompiled
+    ? [process.execPath, scanWorkerVerb]
+    : [process.execPath, join(import.meta.dir, "main.ts"), scanWorkerVerb];
+}
 
 export type WorkerName = "detect";
 

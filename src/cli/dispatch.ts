@@ -2,6 +2,7 @@
 // was asked for, so that `agent version` does not pay for the detectors.
 
 import { printable } from "../std/mod.ts";
+import { scanWorkerVerb } from "../workers.ts";
 import { type CommandArgs, type CommandId, programName } from "./commands.ts";
 import { helpText } from "./doc/help.ts";
 import { ExitCode } from "./exit-code.ts";
@@ -38,6 +39,11 @@ function helpEntry({ operands }: CommandArgs<"help">): ExitCode {
 /** Does what `argv` asks for. Never rejects: whatever goes wrong is said on stderr and becomes an exit status. */
 export async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   try {
+    // Not in the table: only the agent itself says it, to a copy of itself.
+    if (argv[0] === scanWorkerVerb) {
+      await (await import("../control/scan/worker.ts")).runScanWorker();
+      return ExitCode.ok;
+    }
     const request = parseArgv(argv);
     if (request.kind === "help") {
       writeOut(helpText(request.topic));

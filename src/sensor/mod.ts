@@ -1,6 +1,21 @@
-/** The door of the room `sensor`: records from the kernel, and the account of those that were lost. */
+/**
+ * The door of the room `sensor`: records from the kernel, and the account of those that were lost; and what else the shim does:
+ * passing descriptors to other processes, and confining this one.
+ */
 export { type KindCounters, lost, type RecordKind, recordKinds, type SensorCounters, unaccounted } from "./counters.ts";
 export { procInventory } from "./proc-inventory.ts";
+export {
+  attempts,
+  type Channel,
+  confine,
+  createChannel,
+  memoryFile,
+  messageSizeMaxBytes,
+  Receiver,
+  refusedAttempts,
+  SandboxError,
+  sendMessage,
+} from "./sandbox.ts";
 export {
   bootOffsetMs,
   closeSensor,

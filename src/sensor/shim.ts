@@ -21,6 +21,15 @@ const symbols = {
   sigil_map_set: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   sigil_detach: { args: [FFIType.ptr], returns: FFIType.void },
   sigil_close: { args: [FFIType.ptr], returns: FFIType.void },
+  sigil_channel: { args: [FFIType.ptr], returns: FFIType.i32 },
+  sigil_send: { args: [FFIType.i32, FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
+  sigil_receive: { args: [FFIType.i32, FFIType.ptr, FFIType.u32, FFIType.ptr], returns: FFIType.i32 },
+  sigil_memory_file: { args: [], returns: FFIType.i32 },
+  sigil_confine: {
+    args: [FFIType.u32, FFIType.u32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u32],
+    returns: FFIType.i32,
+  },
+  sigil_attempt: { args: [FFIType.u32], returns: FFIType.i32 },
 } as const;
 
 export type Shim = ReturnType<typeof dlopen<typeof symbols>>["symbols"];

@@ -1,0 +1,5 @@
+/** The door of `control/scan`: the pool of scan workers, the rules they scan with, and `agent scan`. */
+export { type Job, type JobResult, type LaneName, type LoadedSnapshot, type PoolStats, ScanPool } from "./pool.ts";
+export { type FileFinding, type Hashes, type HashName, hashNames, type ScanAnswer } from "./protocol.ts";
+export { type CompiledSet, compileYara, type YaraSet, type YaraSource, yaraSet } from "./rules.ts";
+export { SnapshotStore } from "./snapshot-store.ts";
