@@ -41,7 +41,7 @@ export async function dispatch(argv: readonly string[]): Promise<ExitCode> {
   try {
     // Not in the table: only the agent itself says it, to a copy of itself.
     if (argv[0] === scanWorkerVerb) {
-      await (await import("../control/scan/worker.ts")).runScanWorker();
+      await (await import("../control/scan/mod.ts")).runScanWorker();
       return ExitCode.ok;
     }
     const request = parseArgv(argv);

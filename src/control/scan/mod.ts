@@ -3,3 +3,4 @@ export { type Job, type JobResult, type LaneName, type LoadedSnapshot, type Pool
 export { type FileFinding, type Hashes, type HashName, hashNames, type ScanAnswer } from "./protocol.ts";
 export { type CompiledSet, compileYara, type YaraSet, type YaraSource, yaraSet } from "./rules.ts";
 export { SnapshotStore } from "./snapshot-store.ts";
+export { runScanWorker } from "./worker.ts";
