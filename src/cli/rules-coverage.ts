@@ -19,7 +19,7 @@ export async function coverageEntry(args: CommandArgs<"rules coverage">): Promis
   const config = requireConfig(args);
   if (typeof config === "number") return config;
   const { platform, output } = args;
-  const sigma = parseSigmaFiles(await readRuleFiles(config.sigma), config.sigma.placeholders);
+  const sigma = parseSigmaFiles(await readRuleFiles(config), config.sigma.placeholders);
   const all = [...sigma.rules, ...sigma.correlations];
   const rules =
     platform === undefined

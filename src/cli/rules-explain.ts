@@ -69,7 +69,7 @@ export async function explainEntry(args: CommandArgs<"rules explain">): Promise<
 /** The rules that a person means, after everything that stands in the way was said. */
 async function findRules(wanted: string, config: AppConfig): Promise<readonly RuleIr[] | undefined> {
   const isPath = /\.ya?ml$/i.test(wanted) || existsSync(wanted);
-  const files = isPath ? loadRuleFiles([wanted], new Set(["sigma"])) : await readRuleFiles(config.sigma);
+  const files = isPath ? loadRuleFiles([wanted], new Set(["sigma"])) : await readRuleFiles(config);
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const found = isPath ? sigma.rules : named(sigma.rules, wanted);
   if (isPath || found.length === 0) {

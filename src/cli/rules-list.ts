@@ -12,7 +12,7 @@ export async function listEntry(args: CommandArgs<"rules list">): Promise<ExitCo
   const config = requireConfig(args);
   if (typeof config === "number") return config;
   const platform = args.platform ?? thisPlatform();
-  const sigma = parseSigmaFiles(await readRuleFiles(config.sigma), config.sigma.placeholders);
+  const sigma = parseSigmaFiles(await readRuleFiles(config), config.sigma.placeholders);
   const states = ruleStates(sigma, platform, config.sigma);
   const rejected = sigma.diagnostics.filter(({ severity }) => severity === "error").length;
   if (args.json) {

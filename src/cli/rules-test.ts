@@ -20,7 +20,7 @@ import { writeErr, writeFile, writeOut } from "./output.ts";
 export async function testEntry(args: CommandArgs<"rules test">): Promise<ExitCode> {
   const config = requireConfig(args);
   if (typeof config === "number") return config;
-  const files = await readRuleFiles(config.sigma);
+  const files = await readRuleFiles(config);
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const report = runRuleTests(sigma);
   const errors = [...sigma.diagnostics.filter(({ severity }) => severity === "error"), ...report.diagnostics];

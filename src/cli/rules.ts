@@ -1,6 +1,6 @@
 // `agent rules validate`.
 
-import { lintRules, parseSigmaFiles, readRuleFiles, type SigmaRules } from "../control/rules/mod.ts";
+import { lintRules, packIndicators, parseSigmaFiles, readRuleFiles, type SigmaRules } from "../control/rules/mod.ts";
 import { Engine, type InertRule } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform } from "../event/mod.ts";
 import { type Diagnostic, printable } from "../std/mod.ts";
@@ -19,15 +19,19 @@ const warningsShownMax = 50;
 export async function validateEntry(args: CommandArgs<"rules validate">): Promise<ExitCode> {
   const config = requireConfig(args);
   if (typeof config === "number") return config;
-  const files = await readRuleFiles(config.sigma);
+  const files = await readRuleFiles(config);
   // Every rule is judged, whatever the configuration would filter.
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const { documents, rules, correlations, filters, templates, diagnostics } = sigma;
   const platform = args.platform ?? thisPlatform();
   const inert = inertRules(sigma, platform);
-  const rejected = diagnostics.filter((one) => one.severity === "error");
+  const indicators = packIndicators(files.files, config.ioc, Date.now());
+  const rejected = [...diagnostics, ...indicators.diagnostics].filter((one) => one.severity === "error");
   const lints = lintRules(files, config.sigma.placeholders);
-  const warnings = inOrder([...diagnostics.filter((one) => one.severity === "warning"), ...lints.warnings]);
+  const warnings = inOrder([
+    ...[...diagnostics, ...indicators.diagnostics].filter((one) => one.severity === "warning"),
+    ...lints.warnings,
+  ]);
   const warningCount = warnings.length + lints.omitted;
   const active = rules.length + correlations.length - inert.length;
   const loaded = rules.length + correlations.length + filters + templates;
@@ -47,6 +51,10 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
       rejected: rejected.map(bare),
       warnings: warnings.map(bare),
       ...(lints.omitted === 0 ? {} : { warnings_omitted: lints.omitted }),
+      indicators: {
+        loaded: indicators.count,
+        files: indicators.reports.map(({ diagnostics: _, ...report }) => report),
+      },
       skipped: { files: files.skippedCount, named: files.skipped },
     };
     writeOut(`${JSON.stringify(result)}\n`);
@@ -76,6 +84,7 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
       [correlations.length, "correlations"],
       [filters, "filters"],
       [templates, "templates"],
+      [indicators.count, "indicators"],
     ] as const)
       if (count > 0) text += `, ${count} ${what}`;
     return `${text}\n`;

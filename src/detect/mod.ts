@@ -5,7 +5,6 @@ export {
   type IndicatorFileReport,
   type IndicatorSet,
   IocEngine,
-  indicatorFileSizeMaxBytes,
   readIndicatorFile,
 } from "./ioc/mod.ts";
 export { type EventHandler, isStaged, SensorEventRouter, type StagedHandler } from "./router.ts";

@@ -14,7 +14,7 @@ import {
   sensorBatchUs,
   userNamespacesMax,
 } from "../../src/control/config/limits.ts";
-import { parseSigmaFiles, readRuleFiles } from "../../src/control/rules/mod.ts";
+import { loadRuleFiles, parseSigmaFiles } from "../../src/control/rules/mod.ts";
 import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../../src/detect/mod.ts";
 import { Engine } from "../../src/detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, headerLayout, liveSources, sourceId } from "../../src/event/mod.ts";
@@ -101,7 +101,7 @@ async function pipeline(name: string, sensor: Sensor, rulePaths: readonly string
   let hits = 0;
   let label = name;
   if (rulePaths !== undefined) {
-    const files = await readRuleFiles({ rulesPaths: rulePaths });
+    const files = loadRuleFiles(rulePaths, new Set(["sigma"]));
     const { rules } = parseSigmaFiles(
       files,
       {},

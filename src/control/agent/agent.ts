@@ -24,7 +24,7 @@ import type { AppConfig, LoadedConfig } from "../config/mod.ts";
 import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.ts";
 import { openLog, type RootLog } from "../log/mod.ts";
 import { LogFeed, logRingBytes } from "../logs/mod.ts";
-import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
+import { type Indicators, loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
@@ -214,7 +214,7 @@ class Agent {
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#expectReady();
-      this.#putRules(await loadSigmaRules(this.#config.sigma));
+      this.#putRules(await loadSigmaRules(this.#config));
       return await this.#ended;
     } finally {
       clearTimeout(this.#readyTimer);
@@ -375,7 +375,7 @@ class Agent {
   }
 
   #onAlert(message: AlertMessage): void {
-    const rule = this.#rules.get(message.generation)?.[message.rule];
+    const rule = message.ruleInfo ?? this.#rules.get(message.generation)?.[message.rule];
     if (rule === undefined) {
       this.#log.error("an alert names a rule that is not there", {
         generation: message.generation,
@@ -383,9 +383,9 @@ class Agent {
       });
       return;
     }
-    const { engine, matches, event, process: context, createdMs } = message;
+    const { engine, matches, indicator, event, process: context, createdMs } = message;
     const input: AlertInput = {
-      hit: { engine, rule, matches },
+      hit: { engine, rule, matches, ...(indicator === undefined ? {} : { indicator }) },
       event,
       ...(context === undefined ? {} : { process: context }),
       createdMs,
@@ -422,11 +422,35 @@ class Agent {
         reason: message,
         hint,
       });
+    const indicators = packIndicators(loaded.files.files, this.#config.ioc, Date.now());
+    this.#sayIndicators(indicators);
     if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
     const generation = ++this.#generation;
     const { rules, correlations, files } = loaded;
     this.#rules.set(generation, [...rules, ...correlations].map(ruleInfo));
-    this.#detect.rules({ type: "rules", generation, digest: files.digest, rules, correlations });
+    this.#detect.rules({
+      type: "rules",
+      generation,
+      digest: files.digest,
+      rules,
+      correlations,
+      indicators: indicators.set,
+    });
+  }
+
+  #sayIndicators({ count, reports, diagnostics }: Indicators): void {
+    for (const { file, line, column, message, hint } of diagnostics)
+      this.#log.warn("indicators", { file, line, column, reason: message, hint });
+    if (reports.length === 0) return;
+    const sum = (name: "duplicates" | "skipped" | "rejected"): number =>
+      reports.reduce((total, report) => total + report[name], 0);
+    this.#log.info("indicators loaded", {
+      files: reports.length,
+      count,
+      duplicates: sum("duplicates"),
+      skipped: sum("skipped"),
+      rejected: sum("rejected"),
+    });
   }
 
   /** SIGHUP: configuration and rules anew. Whatever is wrong leaves what runs in place. */
@@ -445,7 +469,7 @@ class Agent {
         this.#log.error("reload failed: the configuration is wrong; the running one stays");
         return;
       }
-      const loaded = await loadSigmaRules(config.sigma);
+      const loaded = await loadSigmaRules(config);
       const isEmpty = loaded.rules.length === 0 && (this.#rules.get(this.#generation)?.length ?? 0) > 0;
       if (isEmpty || loaded.files.diagnostics.some(({ severity }) => severity === "error")) {
         this.#log.error("reload failed: rules could not be read; the running ones stay", {

@@ -146,7 +146,14 @@ export const sections = {
     },
   },
   yara: { doc: "YARA rules.", keys: {} },
-  ioc: { doc: "Indicators of compromise.", keys: {} },
+  ioc: {
+    doc: "Indicators of compromise.",
+    keys: {
+      enabled: key(boolean, true, "Whether events are looked up in the indicators."),
+      paths: key(list(path(), "paths"), [], "Files and folders of indicators, besides those below sigma.rules_paths."),
+      default_severity: key(choice(levels), "high", "Level of an indicator whose list does not say how bad it is."),
+    },
+  },
   signature: { doc: "Code signatures.", keys: {} },
   network: { doc: "Network events.", keys: {} },
   reload: { doc: "Reloading while running.", keys: {} },

@@ -27,6 +27,10 @@ export const ruleFileSizeMaxBytes = 8 * MiB;
 export const rulesSizeMaxBytes = 256 * MiB;
 /** Rule files. SigmaHQ has under 4,000. */
 export const ruleFilesMax = 100_000;
+/** Bytes of one file of indicators: the largest public lists of domains have some 200 MB. */
+export const indicatorFileSizeMaxBytes = 512 * MiB;
+/** Bytes of all of them together: what they are packed into takes about three times as much. */
+export const indicatorsSizeMaxBytes = 1024 * MiB;
 /** Entries looked at below the given paths, rules or not: the walk ends even when someone passes `/`. */
 export const ruleWalkEntriesMax = 1_000_000;
 /** Folders below a given path. SigmaHQ has 6. */
@@ -111,6 +115,7 @@ relation(exitedProcessesMax < processesMax, "exited processes must leave room fo
 relation(processBytesMax >= 256 * 65_536, "the largest programs must not push out each other at once");
 relation(alertRingBytes >= 64 * 65_536, "the alert ring must hold a burst of the largest alerts");
 relation(ruleFileSizeMaxBytes <= rulesSizeMaxBytes, "one rule file must fit into all rule files");
+relation(indicatorFileSizeMaxBytes <= indicatorsSizeMaxBytes, "one file of indicators must fit into all of them");
 relation(ruleFilesMax <= ruleWalkEntriesMax, "every rule file is an entry of the walk");
 relation(logValueLengthMax * 4 <= logLineLengthMax, "a log line must have room for several long values");
 relation(logLineLengthMax * 4 <= logQueueSizeMaxBytes, "the log queue must hold more than one line");

@@ -9,6 +9,7 @@ import {
   type DetectorSet,
   DetectorStore,
   type Hit,
+  IocEngine,
   type RuleInfo,
   ruleInfo,
   SensorEventRouter,
@@ -286,7 +287,12 @@ class DetectLoop {
     this.#ruleIndex.clear();
     for (const [index, rule] of [...message.rules, ...message.correlations].entries())
       this.#ruleIndex.set(ruleInfo(rule), index);
-    const next: DetectorSet = { sigma: engine, digest: message.digest };
+    const { indicators } = message;
+    const next: DetectorSet = {
+      sigma: engine,
+      digest: message.digest,
+      ...(indicators === undefined ? {} : { ioc: new IocEngine(indicators, this.#fields) }),
+    };
     if (this.#store === undefined) {
       this.#store = new DetectorStore(next);
       this.#router = new SensorEventRouter([
@@ -325,6 +331,8 @@ class DetectLoop {
     const message: AlertMessage = {
       generation: this.#generation,
       rule: this.#ruleIndex.get(hit.rule) ?? -1,
+      ...(hit.engine === "ioc" ? { ruleInfo: hit.rule } : {}),
+      ...(hit.indicator === undefined ? {} : { indicator: hit.indicator }),
       engine: hit.engine,
       matches: hit.matches,
       ...this.#context(event),

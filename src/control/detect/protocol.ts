@@ -2,7 +2,7 @@
 // there may be many. While the worker sleeps in the shim it hears no messages: whoever sends one calls `wakeSensor` after it.
 
 import type { EventContext, ProcessContext } from "../../alert/mod.ts";
-import type { EngineName, InertRule, Match } from "../../detect/mod.ts";
+import type { EngineName, IndicatorFacts, IndicatorSet, InertRule, Match, RuleInfo } from "../../detect/mod.ts";
 import type { CorrelationStats, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
 import type { NormalizerStats } from "../../normalize/mod.ts";
 import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
@@ -33,6 +33,8 @@ export interface RulesMessage {
   readonly digest: string;
   readonly rules: readonly RuleIr[];
   readonly correlations: readonly LinkedCorrelation[];
+  /** Over shared memory: nothing of it is copied but its path rules. */
+  readonly indicators: IndicatorSet | undefined;
 }
 
 export type ToDetect =
@@ -95,8 +97,11 @@ export type FromDetect =
 /** An alert on its way to the main thread, which has the rules. */
 export interface AlertMessage {
   readonly generation: number;
-  /** Index into the rules of that generation, its correlations behind them. */
+  /** Index into the rules of that generation, its correlations behind them; -1 when {@link ruleInfo} has it. */
   readonly rule: number;
+  /** Of hits whose rule is in no table: each indicator is a rule of its own. */
+  readonly ruleInfo?: RuleInfo;
+  readonly indicator?: IndicatorFacts;
   readonly engine: EngineName;
   readonly matches: readonly Match[];
   readonly event: EventContext;

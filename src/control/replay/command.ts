@@ -3,14 +3,14 @@
 
 import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
-import { DetectorStore, SigmaDetectionHandler } from "../../detect/mod.ts";
+import { DetectorStore, IocEngine, SigmaDetectionHandler } from "../../detect/mod.ts";
 import { type CorrelationStats, Engine } from "../../detect/sigma/mod.ts";
 import { FieldTable, type NormalizedEvent, replayCatalogue } from "../../event/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
-import { loadSigmaRules, type SigmaRules } from "../rules/mod.ts";
+import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
 import { errorCode } from "./input-error.ts";
 import type { InputKind } from "./read-input.ts";
 import { replayEvents } from "./replay.ts";
@@ -63,14 +63,23 @@ interface Done {
 
 async function run(command: ReplayCommand, log: Log): Promise<Done> {
   const { config, output } = command;
-  const rules = await loadSigmaRules(config.sigma);
+  const rules = await loadSigmaRules(config);
   if (!sayRules(rules, log)) return { exitCode: 78 };
   const fields = new FieldTable();
   const { route, fieldReason } = replayCatalogue;
   const { enabled } = config.sigma;
   const correlations = enabled ? rules.correlations : [];
   const engine = new Engine(enabled ? rules.rules : [], { slots: fields, route, fieldReason, correlations });
-  const store = new DetectorStore({ sigma: engine, digest: rules.files.digest });
+  // Nothing has expired but what had when its event happened: a replay says the same on every day.
+  const indicators = packIndicators(rules.files.files, config.ioc, Number.NEGATIVE_INFINITY);
+  for (const { file, line, column, message, hint } of indicators.diagnostics.slice(0, diagnosticsLoggedMax))
+    log.warn("indicators", { file, line, column, reason: message, hint });
+  if (indicators.count > 0) log.info("indicators loaded", { count: indicators.count });
+  const store = new DetectorStore({
+    sigma: engine,
+    digest: rules.files.digest,
+    ...(indicators.set === undefined ? {} : { ioc: new IocEngine(indicators.set, fields) }),
+  });
   for (const { id, title, reason } of engine.inert) log.debug("rule is inert", { id, title, reason });
   log.info("rules loaded", { active: engine.active, inert: engine.inert.length });
 

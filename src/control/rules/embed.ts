@@ -2,7 +2,10 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ruleKind } from "./load.ts";
+import { type RuleKind, ruleKind } from "./load.ts";
+
+/** Kinds of rules that ship inside the binary. */
+const embeddedKinds: ReadonlySet<RuleKind | undefined> = new Set<RuleKind>(["sigma", "ioc"]);
 
 /** Path (from `root`) and text of `embedded.gen.ts`: every rule below `rules/`, in order of path, the same on every machine. */
 export function embeddedRulesFile(root: string): { readonly path: string; readonly text: () => string } {
@@ -30,7 +33,7 @@ function rulePaths(folder: string, prefix: string): string[] {
     if (entry.name.startsWith(".")) continue;
     const path = prefix + entry.name;
     if (entry.isDirectory()) paths.push(...rulePaths(join(folder, entry.name), `${path}/`));
-    else if (entry.isFile() && ruleKind(entry.name) === "sigma") paths.push(path);
+    else if (entry.isFile() && embeddedKinds.has(ruleKind(entry.name))) paths.push(path);
   }
   return paths.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -7,6 +7,8 @@ import { basename, join } from "node:path";
 import type { Diagnostic } from "../../std/mod.ts";
 import {
   diagnosticsMax,
+  indicatorFileSizeMaxBytes,
+  indicatorsSizeMaxBytes,
   ruleFileSizeMaxBytes,
   ruleFilesMax,
   ruleSkippedNamedMax,
@@ -21,7 +23,10 @@ export interface RuleFile {
   /** As given, joined with the names below; `embedded:NAME` for a rule inside the binary. */
   readonly path: string;
   readonly kind: RuleKind;
+  /** Empty for indicators. */
   readonly text: string;
+  /** Of indicators only: there may be millions, and a string of them would cost twice their size. */
+  readonly bytes?: Uint8Array;
 }
 
 export interface SkippedFile {
@@ -88,6 +93,7 @@ class RuleWalk {
   #diagnosticCount = 0;
   #entryCount = 0;
   #sizeBytes = 0;
+  #indicatorsSizeBytes = 0;
   /** Set when a limit of the whole walk was met: nothing more is read. */
   #isFull = false;
 
@@ -113,8 +119,14 @@ class RuleWalk {
   add(path: string, name: string, text: string): void {
     const kind = ruleKind(path)!;
     this.#digest.update(`${kind}\0${name}\0${Buffer.byteLength(text)}\0`).update(text);
-    if (this.#kinds.has(kind)) this.#files.push({ path, kind, text });
-    else this.#skip(path, kind);
+    if (!this.#kinds.has(kind)) this.#skip(path, kind);
+    else if (kind === "ioc") this.#files.push({ path, kind, text: "", bytes: Buffer.from(text) });
+    else this.#files.push({ path, kind, text });
+  }
+
+  #addIndicators(path: string, name: string, bytes: Buffer): void {
+    this.#digest.update(`ioc\0${name}\0${bytes.length}\0`).update(bytes);
+    this.#files.push({ path, kind: "ioc", text: "", bytes });
   }
 
   result(): RuleFiles {
@@ -191,18 +203,35 @@ class RuleWalk {
       this.#full(path, `more than ${ruleFilesMax} rule files`);
       return;
     }
-    const text = this.#read(path);
-    if (text !== undefined) this.add(path, name, text);
+    const bytes = this.#read(path, kind === "ioc" ? indicatorFileSizeMaxBytes : ruleFileSizeMaxBytes);
+    if (bytes === undefined) return;
+    if (kind === "ioc") {
+      this.#indicatorsSizeBytes += bytes.length;
+      if (this.#indicatorsSizeBytes > indicatorsSizeMaxBytes)
+        this.#full(path, `more than ${indicatorsSizeMaxBytes} bytes of indicators`);
+      else this.#addIndicators(path, name, bytes);
+      return;
+    }
+    this.#sizeBytes += bytes.length;
+    if (this.#sizeBytes > rulesSizeMaxBytes) {
+      this.#full(path, `more than ${rulesSizeMaxBytes} bytes of rules`);
+      return;
+    }
+    try {
+      this.add(path, name, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch {
+      this.#report(path, "not_utf8", "not valid UTF-8", "save it as UTF-8");
+    }
   }
 
-  #read(path: string): string | undefined {
+  #read(path: string, sizeMaxBytes: number): Buffer | undefined {
     let fd: number | undefined;
     try {
       // Not blocking: between stat and open the file may have become a FIFO.
       fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
       const stat = fstatSync(fd);
       if (!stat.isFile()) throw new Error("not a regular file");
-      const buffer = Buffer.allocUnsafe(Math.min(stat.size, ruleFileSizeMaxBytes) + 1);
+      const buffer = Buffer.allocUnsafe(Math.min(stat.size, sizeMaxBytes) + 1);
       let length = 0;
       while (length < buffer.length) {
         const got = readSync(fd, buffer, length, buffer.length - length, null);
@@ -211,21 +240,14 @@ class RuleWalk {
       }
       // The buffer is one byte larger than the file said, so a full one is a file that grew, or one above the limit.
       if (length === buffer.length) {
-        const isLarge = length > ruleFileSizeMaxBytes;
-        const message = isLarge ? `larger than ${ruleFileSizeMaxBytes} bytes` : "the file grew while it was read";
+        const isLarge = length > sizeMaxBytes;
+        const message = isLarge ? `larger than ${sizeMaxBytes} bytes` : "the file grew while it was read";
         this.#report(path, isLarge ? "too_large" : "changed", message, isLarge ? "split it" : "load again");
         return undefined;
       }
-      this.#sizeBytes += length;
-      if (this.#sizeBytes > rulesSizeMaxBytes) {
-        this.#full(path, `more than ${rulesSizeMaxBytes} bytes of rules`);
-        return undefined;
-      }
-      return new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length));
+      return buffer.subarray(0, length);
     } catch (error) {
-      const isEncoding = error instanceof TypeError;
-      const message = isEncoding ? "not valid UTF-8" : `cannot read: ${reason(error)}`;
-      this.#report(path, isEncoding ? "not_utf8" : "cannot_read", message, isEncoding ? "save it as UTF-8" : "");
+      this.#report(path, "cannot_read", `cannot read: ${reason(error)}`, "");
       return undefined;
     } finally {
       if (fd !== undefined) closeSync(fd);

@@ -1,6 +1,7 @@
 /** The door of `control/rules`: from paths or the binary itself to rules that an engine can take. */
 export { type Coverage, coverageOf, navigatorLayer, type TacticCoverage, type TechniqueCoverage } from "./coverage.ts";
 export { embeddedRulesFile } from "./embed.ts";
+export { type Indicators, packIndicators } from "./indicators.ts";
 export { junitXml } from "./junit.ts";
 export { type LintReport, lintRules } from "./lint.ts";
 export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type RuleKind, ruleKind } from "./load.ts";

@@ -24,7 +24,10 @@ writeFileSync(
 );
 
 async function load(change: Partial<ReturnType<typeof defaultConfig>["sigma"]> = {}) {
-  const loaded = await loadSigmaRules({ ...defaultConfig().sigma, rulesPaths: [root], ...change });
+  const loaded = await loadSigmaRules({
+    ...defaultConfig(),
+    sigma: { ...defaultConfig().sigma, rulesPaths: [root], ...change },
+  });
   return { ...loaded, titles: loaded.rules.map(({ title }) => title) };
 }
 
@@ -83,7 +86,7 @@ test("filters and correlations of all files come together, and every document is
     "title: f\nlogsource: { category: process_creation }\nfilter: { rules: any, s: { User: x }, condition: not s }\n";
   writeFileSync(join(folder, "c.yml"), filter);
   const sigma = { ...defaultConfig().sigma, rulesPaths: [folder], minLevel: "high" as const };
-  const loaded = await loadSigmaRules(sigma);
+  const loaded = await loadSigmaRules({ ...defaultConfig(), sigma });
   const { rules, correlations, filters, templates, filtered, diagnostics, documents } = loaded;
   // The low rule stays for the sake of the high correlation, and says nothing itself.
   expect(rules.map(({ title, silent }) => `${title} ${silent}`)).toEqual(["base true", "loud undefined"]);

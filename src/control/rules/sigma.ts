@@ -1,6 +1,7 @@
 // Sigma rules ready for an engine: read, parsed, linked with their filters and correlations, filtered by level, status and tags.
 // Nothing is left out silently: every document that is not in the result is counted under its reason.
 
+import { createHash } from "node:crypto";
 import {
   type CorrelationIr,
   type FilterIr,
@@ -11,11 +12,12 @@ import {
   type RuleIr,
 } from "../../detect/sigma/mod.ts";
 import type { Diagnostic } from "../../std/mod.ts";
+import { ruleSkippedNamedMax } from "../config/limits.ts";
 import { type AppConfig, levels, ruleStatuses } from "../config/mod.ts";
 import { loadEmbeddedRules, loadRuleFiles, type RuleFiles, type RuleKind } from "./load.ts";
 
 /** Kinds of rules that this version evaluates. */
-export const builtKinds: ReadonlySet<RuleKind> = new Set<RuleKind>(["sigma"]);
+export const builtKinds: ReadonlySet<RuleKind> = new Set<RuleKind>(["sigma", "ioc"]);
 
 export interface SigmaRules {
   /** Where they came from, skipped files included. */
@@ -42,15 +44,27 @@ export interface SigmaFilter {
   readonly excludeTags: readonly string[];
 }
 
-/** The rule files that the configuration names, or those inside the binary when it names none. */
-export function readRuleFiles(sigma: Pick<AppConfig["sigma"], "rulesPaths">): Promise<RuleFiles> {
-  if (sigma.rulesPaths.length === 0) return loadEmbeddedRules(builtKinds);
-  return Promise.resolve(loadRuleFiles(sigma.rulesPaths, builtKinds));
+/** The rule files that the configuration names; those inside the binary when it names no rules. */
+export async function readRuleFiles({ sigma, ioc }: Pick<AppConfig, "sigma" | "ioc">): Promise<RuleFiles> {
+  const paths = [...sigma.rulesPaths, ...ioc.paths];
+  if (sigma.rulesPaths.length > 0) return loadRuleFiles(paths, builtKinds);
+  const embedded = await loadEmbeddedRules(builtKinds);
+  return ioc.paths.length === 0 ? embedded : joined(embedded, loadRuleFiles(ioc.paths, new Set<RuleKind>(["ioc"])));
+}
+
+function joined(first: RuleFiles, second: RuleFiles): RuleFiles {
+  return {
+    files: [...first.files, ...second.files],
+    skipped: [...first.skipped, ...second.skipped].slice(0, ruleSkippedNamedMax),
+    skippedCount: first.skippedCount + second.skippedCount,
+    diagnostics: [...first.diagnostics, ...second.diagnostics],
+    digest: createHash("sha256").update(`${first.digest}\n${second.digest}`).digest("hex"),
+  };
 }
 
 /** Reads, parses and filters the rules that the configuration asks for. Never rejects for what is in a file. */
-export async function loadSigmaRules(sigma: AppConfig["sigma"]): Promise<SigmaRules> {
-  return parseSigmaFiles(await readRuleFiles(sigma), sigma.placeholders, sigma);
+export async function loadSigmaRules(config: Pick<AppConfig, "sigma" | "ioc">): Promise<SigmaRules> {
+  return parseSigmaFiles(await readRuleFiles(config), config.sigma.placeholders, config.sigma);
 }
 
 /** Without `filter` every rule is taken: for `rules validate`. */

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { type EventKind, FieldTable } from "../../event/mod.ts";
+import { IndicatorBuilder } from "./builder.ts";
+import { IocEngine } from "./engine.ts";
 import { buildIntervals, findNetwork } from "./intervals.ts";
-import { engineOf } from "./test-kit.ts";
+import { readIndicatorFile } from "./read-file.ts";
+import { engineOf, eventOf } from "./test-kit.ts";
 
 describe("domains", () => {
   const { find } = engineOf({
@@ -162,6 +166,22 @@ describe("observables in text", () => {
       { numRuns: 300 },
     );
   });
+});
+
+test("the process that acts is looked up when it starts, not with each thing that it does", () => {
+  const slots = new FieldTable();
+  const builder = new IndicatorBuilder();
+  readIndicatorFile(builder, { path: "domains.txt", bytes: Buffer.from("a.example\nb.example") }, { level: "high" }, 0);
+  const engine = new IocEngine(builder.finish(), slots);
+  const found = (kind: EventKind): string[] => {
+    const fields = { CommandLine: "curl a.example", QueryName: "b.example" };
+    const values: string[] = [];
+    engine.match({ ...eventOf(fields, slots), kind }, ({ indicator }) => values.push(indicator.value));
+    return values;
+  };
+  expect(found("process_start")).toEqual(["a.example", "b.example"]);
+  expect(found("dns_query")).toEqual(["b.example"]);
+  expect(found("process_end")).toEqual([]);
 });
 
 describe("digests", () => {

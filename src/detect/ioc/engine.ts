@@ -1,7 +1,7 @@
 // IocEngine: looks what an event holds up in the indicators. Misses, which are all but a few, cost a hash and one place in a
 // table; nothing is unpacked before there is a hit.
 
-import type { FieldTable, FieldValue, NormalizedEvent, Slot } from "../../event/mod.ts";
+import type { EventKind, FieldTable, FieldValue, NormalizedEvent, Slot } from "../../event/mod.ts";
 import { Engine, type RuleIr, type SigmaEvent } from "../sigma/mod.ts";
 import { kindCodes, writtenDot, writtenStar } from "./builder.ts";
 import { type FieldReading, fieldReadings, type Reading } from "./event-fields.ts";
@@ -20,7 +20,11 @@ interface Plan {
   readonly slot: Slot;
   readonly portSlot: Slot | undefined;
   readonly reading: Reading;
+  readonly isActor: boolean;
 }
+
+/** Kinds of events in which the acting process is news. */
+const tellsActor: ReadonlySet<EventKind> = new Set<EventKind>(["process_start", "script", "other"]);
 
 export interface IocEngineStats {
   /** Hits by kind. */
@@ -63,11 +67,12 @@ export class IocEngine {
     };
     this.#plans = fieldReadings
       .filter(({ reading }) => wanted[reading])
-      .map(({ field, reading, port }: FieldReading) => ({
+      .map(({ field, reading, port, isActor }: FieldReading) => ({
         field,
         slot: slots.slot(field),
         portSlot: port === undefined ? undefined : slots.slot(port),
         reading,
+        isActor: isActor === true,
       }));
     if (counts.path > 0) this.#paths = new PathMatcher(set.paths);
   }
@@ -87,8 +92,12 @@ export class IocEngine {
     this.#emit = emit;
     this.#timeMs = event.timeMs;
     if (this.#found.size > 0) this.#found.clear();
+    // What a process did was told when it did it.
+    if (event.kind === "process_end") return;
+    const isActorNews = tellsActor.has(event.kind);
     for (let i = 0; i < plans.length; i++) {
       const plan = plans[i]!;
+      if (plan.isActor && !isActorNews) continue;
       const value = event.get(plan.slot);
       if (value === undefined || value === null || value === "") continue;
       this.#field = plan.field;

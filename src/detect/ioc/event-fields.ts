@@ -9,12 +9,16 @@ export interface FieldReading {
   readonly reading: Reading;
   /** Of an address: the field with its port. */
   readonly port?: string;
+  /** Describes the process that acts: every event has it, and only that process's start says it. */
+  readonly isActor?: true;
 }
 
 const of = (reading: Reading, ...fields: string[]): FieldReading[] => fields.map((field) => ({ field, reading }));
 
 export const fieldReadings: readonly FieldReading[] = [
-  ...of("path", "Image", "TargetFilename", "ImageLoaded", "SourceFilename", "NewProcessName"),
+  { field: "Image", reading: "path", isActor: true },
+  { field: "CommandLine", reading: "text", isActor: true },
+  ...of("path", "TargetFilename", "ImageLoaded", "SourceFilename", "NewProcessName"),
   ...of("hashes", "Hashes"),
   { field: "DestinationIp", reading: "address", port: "DestinationPort" },
   { field: "SourceIp", reading: "address", port: "SourcePort" },
@@ -23,5 +27,5 @@ export const fieldReadings: readonly FieldReading[] = [
   { field: "SourceAddress", reading: "address", port: "SourcePort" },
   ...of("address", "IpAddress", "ClientAddress"),
   ...of("domain", "DestinationHostname", "QueryName"),
-  ...of("text", "CommandLine", "QueryResults", "Details", "ScriptBlockText", "Payload", "Contents", "Message", "Url"),
+  ...of("text", "QueryResults", "Details", "ScriptBlockText", "Payload", "Contents", "Message", "Url"),
 ];

@@ -3,9 +3,6 @@
 /** Indicators of all kinds together: four times the largest public blocklists, and about 350 MB of tables. */
 export const indicatorsMax = 8_000_000;
 
-/** Bytes of one file of indicators: the largest public lists of domains have some 200 MB. */
-export const fileSizeMaxBytes = 512 * 1024 * 1024;
-
 /** Bytes of a file that has to be read as one JSON document (STIX, MISP): parsed, it takes about eight times as much. */
 export const jsonSizeMaxBytes = 64 * 1024 * 1024;
 

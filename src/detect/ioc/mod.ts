@@ -2,6 +2,5 @@
 export { IndicatorBuilder } from "./builder.ts";
 export { IocEngine, type IocEngineStats } from "./engine.ts";
 export type { IndicatorFileReport } from "./file-report.ts";
-export { fileSizeMaxBytes as indicatorFileSizeMaxBytes } from "./limits.ts";
 export type { HashKind, Indicator, IndicatorHit, IndicatorKind, IndicatorSet } from "./model.ts";
 export { type IndicatorFile, readIndicatorFile } from "./read-file.ts";
