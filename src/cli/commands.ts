@@ -25,6 +25,14 @@ const rules = flag({
     "without those the rules that ship inside the agent.",
   keys: ["sigma.rules_paths"],
 });
+const pipeline = flag({
+  name: "pipeline",
+  value: type.file,
+  repeat: true,
+  doc: "apply a processing pipeline to the rules",
+  more: "A YAML file as pySigma reads it: renames fields, changes log sources, adds conditions. May be repeated.",
+  keys: ["sigma.pipelines"],
+});
 const alerts = flag({
   name: "alerts",
   value: type.fileOrStdout,
@@ -57,6 +65,7 @@ export const commands = [
     flags: [
       config,
       rules,
+      pipeline,
       alerts,
       flag({
         name: "format",
@@ -85,6 +94,7 @@ export const commands = [
     flags: [
       config,
       rules,
+      pipeline,
       flag({ name: "input", value: type.replayInput, doc: "kind of input (default: auto)" }),
       alerts,
       flag({ name: "report", value: type.file, doc: "write a report for people to FILE, one HTML page" }),
@@ -138,7 +148,7 @@ export const commands = [
         "looks at) or filtered (the configuration leaves it out), with the reason. A table on a terminal; elsewhere a line for each rule with " +
         "id, title, level, status, log source, state, reason and file between tabs. Exit status 2 when documents were rejected.",
     ],
-    flags: [config, rules, platform, json, logLevel],
+    flags: [config, rules, pipeline, platform, json, logLevel],
     examples: [
       { line: "agent rules list", doc: "the rules that would run" },
       { line: "agent rules list --rules ./rules | grep -w inert | cut -f 2,7", doc: "which are inert, and why" },
@@ -153,7 +163,7 @@ export const commands = [
       "Warnings name what is probably not meant in rules that load: conditions that are always or never true, selections that nobody uses, fields " +
         "that the log source does not have, tags that ATT&CK does not know, and the like.",
     ],
-    flags: [config, rules, platform, json, logLevel],
+    flags: [config, rules, pipeline, platform, json, logLevel],
     examples: [{ line: "agent rules validate --rules ./rules", doc: "check a folder" }],
   },
   {
@@ -175,6 +185,7 @@ export const commands = [
       flag({ name: "limit", value: type.count, doc: "how many events to explain (default: 10)" }),
       config,
       rules,
+      pipeline,
       platform,
       json,
       logLevel,
@@ -195,6 +206,7 @@ export const commands = [
     flags: [
       config,
       rules,
+      pipeline,
       flag({ name: "junit", value: type.file, doc: "write a JUnit report to FILE as well" }),
       json,
       logLevel,
@@ -212,6 +224,7 @@ export const commands = [
     flags: [
       config,
       rules,
+      pipeline,
       flag({ name: "output", value: type.file, doc: "write the layer to FILE, print a summary" }),
       flag({ name: "platform", value: type.platform, doc: "count only rules that can fire there" }),
       flag({ name: "json", doc: "print the summary as JSON" }),

@@ -3,7 +3,14 @@
 import { existsSync } from "node:fs";
 import type { AppConfig } from "../control/config/mod.ts";
 import { readFirstEvents } from "../control/replay/mod.ts";
-import { loadRuleFiles, parseSigmaFiles, readRuleFiles, ruleName, ruleStates } from "../control/rules/mod.ts";
+import {
+  loadRuleFiles,
+  parseSigmaFiles,
+  readRuleFiles,
+  ruleName,
+  ruleStates,
+  withPipelines,
+} from "../control/rules/mod.ts";
 import { type Explanation, explain, type RuleHeader, type RuleIr } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform, replayCatalogue, sourceRow } from "../event/mod.ts";
 import type { RecordedEvent } from "../normalize/mod.ts";
@@ -69,12 +76,14 @@ export async function explainEntry(args: CommandArgs<"rules explain">): Promise<
 /** The rules that a person means, after everything that stands in the way was said. */
 async function findRules(wanted: string, config: AppConfig): Promise<readonly RuleIr[] | undefined> {
   const isPath = /\.ya?ml$/i.test(wanted) || existsSync(wanted);
-  const files = isPath ? loadRuleFiles([wanted], new Set(["sigma"])) : await readRuleFiles(config);
+  const files = isPath
+    ? withPipelines(loadRuleFiles([wanted], new Set(["sigma"])), config.sigma.pipelines)
+    : await readRuleFiles(config);
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const found = isPath ? sigma.rules : named(sigma.rules, wanted);
   if (isPath || found.length === 0) {
     const errors = isPath ? sigma.diagnostics.filter(({ severity }) => severity === "error") : [];
-    const sources = new Map(files.files.map(({ path, text }) => [path, text]));
+    const sources = new Map([...files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]));
     writeErr(formatDiagnostics(errors, 0, { color: usesColor(2), sources }));
   }
   if (found.length > 0) {

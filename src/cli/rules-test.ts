@@ -32,7 +32,7 @@ export async function testEntry(args: CommandArgs<"rules test">): Promise<ExitCo
     const written = writeFile(args.junit, junitXml({ ...report, diagnostics: errors }, explained));
     if (written !== ExitCode.ok) return written;
   }
-  const sources = new Map(files.files.map(({ path, text }) => [path, text]));
+  const sources = new Map([...files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]));
   writeErr(formatDiagnostics(errors, 0, { color: usesColor(2), sources }));
   const counts = {
     rules: report.outcomes.length,

@@ -59,7 +59,7 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     };
     writeOut(`${JSON.stringify(result)}\n`);
   } else {
-    const sources = new Map(files.files.map(({ path, text }) => [path, text]));
+    const sources = new Map([...files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]));
     const style = { color: usesColor(2), sources };
     writeErr(formatDiagnostics(rejected, 0, style) + formatDiagnostics(warnings.slice(0, warningsShownMax), 0, style));
     if (warningCount > warningsShownMax)

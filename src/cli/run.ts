@@ -31,6 +31,8 @@ function exitCodeOf(end: AgentEnd, args: CommandArgs<"run">): ExitCode {
       return ExitCode.ok;
     case "permission":
       return ExitCode.noPermission;
+    case "configuration":
+      return ExitCode.config;
     case "unavailable":
       return ExitCode.unavailable;
     case "output":

@@ -55,9 +55,9 @@ export interface AgentOptions {
 
 /**
  * How a run ended: as it was told to (a signal, the end of its time, a reader that went away), for want of a permission or of a
- * kernel that can be watched, because an output cannot be opened, or by a fault of its own.
+ * kernel that can be watched, because an output cannot be opened or the pipelines of rules cannot be used, or by a fault of its own.
  */
-export type AgentEnd = "done" | "permission" | "unavailable" | "output" | "fault";
+export type AgentEnd = "done" | "permission" | "unavailable" | "output" | "configuration" | "fault";
 
 /** Runs until a signal, the end of `durationMs`, or a closed stdout that was the only output. */
 export async function startAgent(options: AgentOptions): Promise<AgentEnd> {
@@ -214,7 +214,16 @@ class Agent {
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#expectReady();
-      this.#putRules(await loadSigmaRules(this.#config));
+      const loaded = await loadSigmaRules(this.#config);
+      this.#putRules(loaded);
+      if (
+        loaded.files.pipelineFiles !== undefined &&
+        loaded.files.pipelines === undefined &&
+        loaded.rules.length === 0
+      ) {
+        this.#log.error("cannot start: the pipelines of sigma.pipelines cannot be used");
+        return "configuration";
+      }
       return await this.#ended;
     } finally {
       clearTimeout(this.#readyTimer);

@@ -122,6 +122,11 @@ export const sections = {
         [],
         "Files and folders of rules. Empty: the rules that ship inside the agent. Flag: --rules.",
       ),
+      pipelines: key(
+        list(path(), "paths"),
+        [],
+        "Processing pipelines (pySigma's YAML) that rename fields and change log sources of all rules, for logs that are not named as Sigma names them. Flag: --pipeline.",
+      ),
       min_level: key(
         choice(levels),
         "informational",

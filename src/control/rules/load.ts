@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, opendirSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { Pipelines } from "../../detect/sigma/mod.ts";
 import type { Diagnostic } from "../../std/mod.ts";
 import {
   diagnosticsMax,
@@ -42,6 +43,9 @@ export interface RuleFiles {
   readonly skippedCount: number;
   /** What could not be read. An error says that the set is not complete. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Applied to every rule; and the texts that they were read from, for diagnostics. */
+  readonly pipelines?: Pipelines;
+  readonly pipelineFiles?: readonly { readonly path: string; readonly text: string }[];
   /** SHA-256 over kinds, paths below the given ones and texts, hex: changes when a rule changes, not when a folder moves. */
   readonly digest: string;
 }
@@ -70,6 +74,13 @@ export function ruleKind(path: string): RuleKind | undefined {
 export function loadRuleFiles(paths: readonly string[], kinds: ReadonlySet<RuleKind>): RuleFiles {
   const walk = new RuleWalk(kinds);
   for (const path of paths) walk.root(path);
+  return walk.result();
+}
+
+/** Reads files that are named one by one, whatever they are called, within the limits of rule files. */
+export function loadTextFiles(paths: readonly string[]): Pick<RuleFiles, "files" | "diagnostics"> {
+  const walk = new RuleWalk(new Set(["sigma"]));
+  for (const path of paths) walk.named(path);
   return walk.result();
 }
 
@@ -113,6 +124,20 @@ class RuleWalk {
       return;
     }
     this.#file(path, basename(path), stat);
+  }
+
+  /** Takes one file, of whatever name. */
+  named(path: string): void {
+    const stat = this.#stat(path, true);
+    if (stat === undefined) return;
+    if (!stat.isFile()) {
+      this.#report(path, "not_a_file", "not a regular file", "");
+      return;
+    }
+    const bytes = this.#read(path, ruleFileSizeMaxBytes);
+    if (bytes === undefined) return;
+    const text = this.#decoded(path, bytes);
+    if (text !== undefined) this.#files.push({ path, kind: "sigma", text });
   }
 
   /** Takes a file whose text is known. `name` is its path below what was given: part of the digest. */
@@ -217,10 +242,16 @@ class RuleWalk {
       this.#full(path, `more than ${rulesSizeMaxBytes} bytes of rules`);
       return;
     }
+    const text = this.#decoded(path, bytes);
+    if (text !== undefined) this.add(path, name, text);
+  }
+
+  #decoded(path: string, bytes: Buffer): string | undefined {
     try {
-      this.add(path, name, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
       this.#report(path, "not_utf8", "not valid UTF-8", "save it as UTF-8");
+      return undefined;
     }
   }
 

@@ -5,6 +5,7 @@ export { type Indicators, packIndicators } from "./indicators.ts";
 export { junitXml } from "./junit.ts";
 export { type LintReport, lintRules } from "./lint.ts";
 export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type RuleKind, ruleKind } from "./load.ts";
+export { withPipelines } from "./pipelines.ts";
 export {
   type EventOutcome,
   eventFields,

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,4 +97,41 @@ test("filters and correlations of all files come together, and every document is
   expect(rules.length + correlations.length + filters + templates + filtered.level + diagnostics.length).toBe(
     documents,
   );
+});
+
+describe("pipelines", () => {
+  const write = (name: string, text: string): string => {
+    const path = join(mkdtempSync(join(tmpdir(), "sigil-pipelines-")), name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const rule = write(
+    "r.yml",
+    "title: T\nlogsource: { product: linux }\ndetection:\n  sel: { Image: x }\n  condition: sel\n",
+  );
+  const loadFrom = (path: string) => {
+    const config = defaultConfig();
+    return loadSigmaRules({ ...config, sigma: { ...config.sigma, rulesPaths: [rule], pipelines: [path] } });
+  };
+  const load = (pipeline: string) => loadFrom(write("p.any", pipeline));
+
+  test("are applied to all rules, and change the digest", async () => {
+    const one = await load("transformations: [{ type: field_name_suffix, suffix: A }]");
+    const two = await load("transformations: [{ type: field_name_suffix, suffix: B }]");
+    expect(one.rules[0]?.predicates[0]?.field).toBe("ImageA");
+    expect(one.files.digest).not.toBe(two.files.digest);
+    expect(one.diagnostics).toEqual([]);
+  });
+
+  test("with a fault leave no rule to run without them", async () => {
+    const { rules, diagnostics } = await load("transformations: [{ type: field_name_sufix, suffix: A }]");
+    expect(rules).toEqual([]);
+    expect(diagnostics.map(({ severity, line, column }) => [severity, line, column])).toEqual([["error", 1, 27]]);
+  });
+
+  test("that cannot be read leave no rule either", async () => {
+    const missing = await loadFrom("/no/such/file");
+    expect(missing.rules).toEqual([]);
+    expect(missing.diagnostics[0]?.message).toContain("no such file");
+  });
 });

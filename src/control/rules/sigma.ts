@@ -7,6 +7,7 @@ import {
   type FilterIr,
   type LinkedCorrelation,
   linkSigma,
+  mapCorrelations,
   parseSigma,
   type RuleHeader,
   type RuleIr,
@@ -15,6 +16,7 @@ import type { Diagnostic } from "../../std/mod.ts";
 import { ruleSkippedNamedMax } from "../config/limits.ts";
 import { type AppConfig, levels, ruleStatuses } from "../config/mod.ts";
 import { loadEmbeddedRules, loadRuleFiles, type RuleFiles, type RuleKind } from "./load.ts";
+import { withPipelines } from "./pipelines.ts";
 
 /** Kinds of rules that this version evaluates. */
 export const builtKinds: ReadonlySet<RuleKind> = new Set<RuleKind>(["sigma", "ioc"]);
@@ -44,8 +46,12 @@ export interface SigmaFilter {
   readonly excludeTags: readonly string[];
 }
 
-/** The rule files that the configuration names; those inside the binary when it names no rules. */
+/** The rule files that the configuration names; those inside the binary when it names no rules; with its pipelines. */
 export async function readRuleFiles({ sigma, ioc }: Pick<AppConfig, "sigma" | "ioc">): Promise<RuleFiles> {
+  return withPipelines(await filesOf(sigma, ioc), sigma.pipelines);
+}
+
+async function filesOf(sigma: AppConfig["sigma"], ioc: AppConfig["ioc"]): Promise<RuleFiles> {
   const paths = [...sigma.rulesPaths, ...ioc.paths];
   if (sigma.rulesPaths.length > 0) return loadRuleFiles(paths, builtKinds);
   const embedded = await loadEmbeddedRules(builtKinds);
@@ -81,7 +87,7 @@ export function parseSigmaFiles(
   let templates = 0;
   for (const { path, kind, text } of files.files) {
     if (kind !== "sigma") continue;
-    const parsed = parseSigma(text, path, { placeholders });
+    const parsed = parseSigma(text, path, { placeholders, pipelines: files.pipelines });
     documents += parsed.documents;
     templates += parsed.templates;
     for (const rule of parsed.rules) rules.push(rule);
@@ -94,7 +100,9 @@ export function parseSigmaFiles(
     if (!excluded.has(header)) excluded.set(header, filter === undefined ? undefined : excludedBy(header, filter));
     return excluded.get(header) === undefined;
   };
-  const linked = linkSigma({ rules, filters, correlations }, { wanted });
+  const mapped = files.pipelines === undefined ? undefined : mapCorrelations(files.pipelines, rules, correlations);
+  diagnostics.push(...(mapped?.diagnostics ?? []));
+  const linked = linkSigma({ rules, filters, correlations: mapped?.correlations ?? correlations }, { wanted });
   diagnostics.push(...linked.diagnostics);
   const filtered = { level: 0, status: 0, tags: 0 };
   for (const why of excluded.values()) if (why !== undefined) filtered[why]++;

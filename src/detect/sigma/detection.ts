@@ -5,6 +5,7 @@ import { type Names, parseCondition } from "./condition.ts";
 import type { Condition, Predicate, Selection } from "./ir.ts";
 import { conditionWeightMax, predicateCountMax } from "./limits.ts";
 import { type ItemPlan, readItemKey } from "./modifiers.ts";
+import { type DetectionBody, type DetectionItem, type DetectionNode, readModel } from "./pipeline/model.ts";
 import { type Problems, RuleError } from "./problem.ts";
 import { type Placeholders, readValue } from "./values.ts";
 import { child, plainValue, type YamlMap, type YamlNode, type YamlScalar } from "./yaml.ts";
@@ -19,6 +20,12 @@ export interface Detection {
 /** Keys of `detection` that are no selections. */
 const reserved: ReadonlySet<string> = new Set(["condition", "timeframe"]);
 
+/** Selections as pipelines changed them, and conditions that they add to the rule's own. */
+export interface TransformedDetection {
+  readonly bodies: readonly DetectionBody[];
+  readonly added: readonly { readonly node: DetectionNode; readonly negated: boolean }[];
+}
+
 /**
  * Throws {@link RuleError}; adds warnings to `problems`. `source` is the whole file; `notSelections` are the keys of `map` that
  * mean something else.
@@ -29,6 +36,7 @@ export function readDetection(
   problems: Problems,
   placeholders: Placeholders,
   notSelections: ReadonlySet<string> = reserved,
+  transform?: (bodies: readonly DetectionBody[]) => TransformedDetection,
 ): Detection {
   const bodies = map.entries.filter((entry) => !notSelections.has(entry.key));
   if (bodies.length === 0)
@@ -45,14 +53,15 @@ export function readDetection(
   };
   const written = conditionScalars(map);
   const parsed = written.map((scalar) => parseCondition(scalar.text, textOffset(scalar, source), names));
-  const condition: Condition = parsed.length === 1 ? parsed[0]! : { kind: "or", of: parsed };
+  let condition: Condition = parsed.length === 1 ? parsed[0]! : { kind: "or", of: parsed };
 
+  const transformed = transform?.(bodies.map(({ key, value }) => ({ name: key, node: readModel(value, source) })));
+  const bodyOf = (name: string): YamlNode | DetectionNode =>
+    transformed?.bodies.find((body) => body.name === name)?.node ?? bodies.find(({ key }) => key === name)!.value;
   const builder = new DetectionBuilder(source, problems, placeholders);
   const selections: Selection[] = [];
-  for (const name of used.keys()) {
-    const body = bodies.find((entry) => entry.key === name)!;
-    selections.push({ name, condition: builder.selection(name, body.value) });
-  }
+  for (const name of used.keys()) selections.push({ name, condition: builder.selection(name, bodyOf(name)) });
+  if (transformed !== undefined) condition = withPipelines(condition, transformed, selections, builder, map.offset);
   if (weight(condition, selections) > conditionWeightMax) {
     const message = `Cannot read condition: it comes to more than ${conditionWeightMax} values, those of repeated selections included`;
     throw new RuleError("condition_too_large", written[0]!.offset, message);
@@ -60,10 +69,54 @@ export function readDetection(
   const spare = new DetectionBuilder(source, problems, placeholders);
   for (const body of bodies) {
     if (used.has(body.key)) continue;
-    spare.selection(body.key, body.value);
+    spare.selection(body.key, bodyOf(body.key));
     problems.warning("unused_selection", body.keyOffset, `The condition does not use '${body.key}'`);
   }
   return { conditions: written.map((scalar) => scalar.text), predicates: builder.predicates, selections, condition };
+}
+
+/**
+ * The condition with those that pipelines added, and without the selections that they emptied: these have no say any more, as if they had not
+ * been mentioned. Throws when nothing is left.
+ */
+function withPipelines(
+  condition: Condition,
+  { added }: TransformedDetection,
+  selections: Selection[],
+  builder: DetectionBuilder,
+  offset: number,
+): Condition {
+  const extra = added.map(({ node, negated }, at): Condition => {
+    const name = `_pipeline_${at + 1}`;
+    const selection = selections.push({ name, condition: builder.selection(name, node) }) - 1;
+    return negated ? { kind: "not", of: { kind: "selection", selection } } : { kind: "selection", selection };
+  });
+  const isEmpty = (selection: number): boolean => {
+    const of = selections[selection]!.condition;
+    return of.kind === "and" && of.of.length === 0;
+  };
+  const of = [...extra, condition].map((part) => pruned(part, isEmpty)).filter((part) => part !== undefined);
+  if (of.length === 0)
+    throw new RuleError("pipeline_failure", offset, "The pipeline leaves nothing of this rule's condition");
+  return of.length === 1 ? of[0]! : { kind: "and", of };
+}
+
+function pruned(node: Condition, isEmpty: (selection: number) => boolean): Condition | undefined {
+  switch (node.kind) {
+    case "and":
+    case "or": {
+      const of = node.of.map((part) => pruned(part, isEmpty)).filter((part) => part !== undefined);
+      return of.length === 0 ? undefined : of.length === 1 ? of[0] : { kind: node.kind, of };
+    }
+    case "not": {
+      const of = pruned(node.of, isEmpty);
+      return of === undefined ? undefined : { kind: "not", of };
+    }
+    case "selection":
+      return isEmpty(node.selection) ? undefined : node;
+    default:
+      return node;
+  }
 }
 
 /** Predicates in a condition, counted as often as they are mentioned. */
@@ -108,7 +161,7 @@ class DetectionBuilder {
   readonly predicates: Predicate[] = [];
   readonly #source: string;
   readonly #problems: Problems;
-  readonly #placeholders: Placeholders;
+  #placeholders: Placeholders;
   /** Predicates of one selection by what they are, so that a repeated value is one predicate. */
   #known = new Map<string, number>();
 
@@ -118,9 +171,36 @@ class DetectionBuilder {
     this.#placeholders = placeholders;
   }
 
-  selection(name: string, body: YamlNode): Condition {
+  selection(name: string, body: YamlNode | DetectionNode): Condition {
     this.#known = new Map();
-    return this.#detection(name, body);
+    return this.#any(name, body);
+  }
+
+  #any(name: string, node: YamlNode | DetectionNode): Condition {
+    switch (node.kind) {
+      case "item":
+        return this.#transformed(name, node);
+      case "and":
+      case "or": {
+        const of = node.of.map((part) => this.#any(name, part));
+        return of.length === 1 ? of[0]! : { kind: node.kind, of };
+      }
+      default:
+        return this.#detection(name, node);
+    }
+  }
+
+  /** An item that pipelines had in their hands. */
+  #transformed(name: string, { plan, values, keyOffset, placeholders }: DetectionItem): Condition {
+    const before = this.#placeholders;
+    this.#placeholders = { ...before, ...placeholders };
+    try {
+      if (plan.field === null && plan.modifier === "") return this.#detection(name, values);
+      const link = this.#values(name, plan, values, keyOffset);
+      return plan.negated ? { kind: "not", of: link } : link;
+    } finally {
+      this.#placeholders = before;
+    }
   }
 
   /** A map links its items by AND; a list is keywords, maps or lists, linked by OR; a scalar is a keyword. */

@@ -4,6 +4,9 @@ import { readDetection } from "./detection.ts";
 import { missing, readHeader, readLogSource } from "./header.ts";
 import type { Condition, FilterIr, Reference, Selection } from "./ir.ts";
 import { referenceCountMax } from "./limits.ts";
+import type { DetectionBody } from "./pipeline/model.ts";
+import { applyPipelines, type Pipelines } from "./pipeline/pipeline.ts";
+import { Subject } from "./pipeline/subject.ts";
 import { type Problems, RuleError } from "./problem.ts";
 import type { Placeholders } from "./values.ts";
 import { child, type YamlMap, type YamlNode, type YamlScalar } from "./yaml.ts";
@@ -18,9 +21,10 @@ export function readFilter(
   file: string,
   problems: Problems,
   placeholders: Placeholders,
+  pipelines?: Pipelines,
 ): FilterIr {
   const header = readHeader(root, file, problems);
-  const logsource = readLogSource(root);
+  let logsource: FilterIr["logsource"] = readLogSource(root);
   const node = child(root, "filter");
   if (node?.kind !== "map")
     throw new RuleError("wrong_type", node?.offset ?? root.offset, "Cannot read filter: 'filter' is not a map");
@@ -34,7 +38,26 @@ export function readFilter(
       error.hint || "write 'rules: any' for all rules of its log source",
     );
   }
-  const detection = readDetection(node, source, problems, placeholders, reserved);
+  const transform = (bodies: readonly DetectionBody[]): Subject => {
+    const { tags, level, status } = header;
+    const { offset } = node;
+    const facts = {
+      kind: "filter",
+      logsources: [logsource],
+      bodies,
+      fields: [],
+      tags,
+      level,
+      status,
+      root,
+      offset,
+    } as const;
+    const subject = new Subject(facts);
+    if (pipelines !== undefined) applyPipelines(pipelines, subject);
+    [logsource = logsource] = subject.logsources;
+    return subject;
+  };
+  const detection = readDetection(node, source, problems, placeholders, reserved, pipelines && transform);
   if (!mentionsNot(detection.condition, detection.selections)) {
     problems.warning(
       "filter_without_not",

@@ -34,6 +34,8 @@ export type {
 export { type LinkInput, type LinkOptions, type LinkResult, linkSigma } from "./link.ts";
 export { type Finding, type LintOptions, type LintResult, lintSigma } from "./lint.ts";
 export { type ParseOptions, type ParseResult, parseSigma } from "./parse.ts";
+export { mapCorrelations } from "./pipeline/correlations.ts";
+export { type Pipelines, type PipelinesResult, readPipelines } from "./pipeline/pipeline.ts";
 export { NameSlots, RecordEvent } from "./record-event.ts";
 export { type Fields, type Solution, solve } from "./solve.ts";
 export type { Diagnostic, Level, LogSource, Route, SigmaEvent, SlotTable, Value } from "./types.ts";

@@ -4,6 +4,7 @@ import { Collection } from "./collection.ts";
 import { readCorrelation } from "./correlation.ts";
 import { readFilter } from "./filter.ts";
 import type { CorrelationIr, FilterIr, RuleIr } from "./ir.ts";
+import type { Pipelines } from "./pipeline/pipeline.ts";
 import { Problems, RuleError } from "./problem.ts";
 import { readRule } from "./rule.ts";
 import type { Diagnostic } from "./types.ts";
@@ -13,6 +14,8 @@ import { child, readDocuments } from "./yaml.ts";
 export interface ParseOptions {
   /** Values for `%name%` in items with `|expand`. */
   readonly placeholders?: Placeholders;
+  /** Applied to rules and filters; correlations are mapped by {@link mapCorrelations} when all rules are known. */
+  readonly pipelines?: Pipelines | undefined;
 }
 
 export interface ParseResult {
@@ -38,7 +41,7 @@ export function parseSigma(text: string, file: string, options: ParseOptions = {
   const filters: FilterIr[] = [];
   const correlations: CorrelationIr[] = [];
   let templates = 0;
-  const placeholders = options.placeholders ?? {};
+  const { placeholders = {}, pipelines } = options;
   const collection = new Collection();
   const documents = readDocuments(text);
   for (const document of documents) {
@@ -53,8 +56,9 @@ export function parseSigma(text: string, file: string, options: ParseOptions = {
       const root = collection.resolve(document.root);
       if (root === undefined) templates++;
       else if (child(root, "correlation") !== undefined) correlations.push(readCorrelation(root, text, file, problems));
-      else if (child(root, "filter") !== undefined) filters.push(readFilter(root, text, file, problems, placeholders));
-      else rules.push(readRule(root, text, file, problems, placeholders));
+      else if (child(root, "filter") !== undefined)
+        filters.push(readFilter(root, text, file, problems, placeholders, pipelines));
+      else rules.push(readRule(root, text, file, problems, placeholders, pipelines));
     } catch (cause) {
       if (!(cause instanceof RuleError)) throw cause;
       report(problems, cause);

@@ -3,6 +3,8 @@
 import { readDetection } from "./detection.ts";
 import { missing, readHeader, readLogSource, texts } from "./header.ts";
 import type { RuleIr } from "./ir.ts";
+import { applyPipelines, type Pipelines } from "./pipeline/pipeline.ts";
+import { Subject } from "./pipeline/subject.ts";
 import { type Problems, RuleError } from "./problem.ts";
 import type { Placeholders } from "./values.ts";
 import { child, type YamlMap } from "./yaml.ts";
@@ -14,6 +16,7 @@ export function readRule(
   file: string,
   problems: Problems,
   placeholders: Placeholders,
+  pipelines?: Pipelines,
 ): RuleIr {
   const header = readHeader(root, file, problems);
   const logsource = readLogSource(root);
@@ -21,6 +24,18 @@ export function readRule(
   if (detectionNode === undefined) throw missing(root, "detection");
   if (detectionNode.kind !== "map")
     throw new RuleError("wrong_type", detectionNode.offset, "Cannot read rule: 'detection' is not a map");
-  const detection = readDetection(detectionNode, source, problems, placeholders);
-  return { ...header, fields: texts(root, "fields"), logsource, ...detection };
+  const fields = texts(root, "fields");
+  if (pipelines === undefined) {
+    const detection = readDetection(detectionNode, source, problems, placeholders);
+    return { ...header, fields, logsource, ...detection };
+  }
+  const { tags, level, status } = header;
+  let subject: Subject | undefined;
+  const detection = readDetection(detectionNode, source, problems, placeholders, undefined, (bodies) => {
+    const offset = detectionNode.offset;
+    subject = new Subject({ kind: "rule", logsources: [logsource], bodies, fields, tags, level, status, root, offset });
+    applyPipelines(pipelines, subject);
+    return subject;
+  });
+  return { ...header, fields: subject?.fields ?? fields, logsource: subject?.logsources[0] ?? logsource, ...detection };
 }
