@@ -2,7 +2,13 @@
 // runs. Joined from the process table when there is a hit, and only then.
 
 import { eventKinds, exeFlag, type ProcessRecord, processIdentity, processLayout } from "../event/mod.ts";
-import { type ActivityEvent, type AnyLiveEvent, capabilityNames, decodeExit } from "../normalize/mod.ts";
+import {
+  type ActivityEvent,
+  type AnyLiveEvent,
+  type AuditEvent,
+  capabilityNames,
+  decodeExit,
+} from "../normalize/mod.ts";
 import {
   type BootClock,
   containerOf,
@@ -151,6 +157,13 @@ export function liveEventContext(event: AnyLiveEvent): EventContext {
     ...(extra === undefined ? {} : { extra }),
   };
   return container === undefined ? base : { ...base, container };
+}
+
+/** The event of an audit record. Its process is that of the event it was made from. */
+export function auditEventContext(event: AuditEvent): EventContext {
+  const { kind, timeMs, sequence, program } = event;
+  const truncated = event.type === "EXECVE" && program?.record.isCut("args") === true ? ["a0"] : [];
+  return { kind, timeMs, sequence, provider: "ebpf", code: "", fields: event.snapshot(), truncated };
 }
 
 /** The process of a live event. What the table does not know of it is what its record says. */

@@ -11,7 +11,13 @@ export {
   type StateInput,
 } from "./encoder.ts";
 export { lineSizeMaxBytes } from "./limits.ts";
-export { type LiveContextSources, liveEventContext, liveProcessContext, processContext } from "./live-context.ts";
+export {
+  auditEventContext,
+  type LiveContextSources,
+  liveEventContext,
+  liveProcessContext,
+  processContext,
+} from "./live-context.ts";
 export type {
   AgentContext,
   AlertInput,

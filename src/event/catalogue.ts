@@ -3,7 +3,7 @@
 
 import { activityKinds } from "./activity-kinds.ts";
 import { channelClasses, channelServices, type SourceRow, sourceTable, sysmonNames } from "./catalogue-table.ts";
-import { fieldFilled } from "./live-fields.ts";
+import { fieldFilled, valueFilled } from "./live-fields.ts";
 import type { LogSource, Route, SourceId } from "./source.ts";
 
 export type { SourceRow } from "./catalogue-table.ts";
@@ -16,11 +16,16 @@ export const liveSources: Readonly<Record<Platform, ReadonlySet<string>>> = {
     "linux/process_creation",
     "linux/process_termination",
     ...activityKinds.map(({ source }) => source),
+    // Made from the others.
+    "linux/auditd",
     // From the journal and log files.
     ...["auth", "syslog", "sshd", "sudo", "su", "cron", "clamav", "vsftpd", "guacamole"].map((name) => `linux/${name}`),
   ]),
   windows: new Set<string>(),
 };
+
+/** Live sources whose events are made from those of others: seen only by rules that name their service. */
+const derivedSources: ReadonlySet<string> = new Set(["linux/auditd"]);
 
 export interface CatalogueOptions {
   /** Names of the sources that a sensor feeds; `all` for recordings, which may hold anything. */
@@ -34,8 +39,11 @@ export interface Catalogue {
   readonly sources: readonly SourceRow[];
   /** The sources whose events a rule with this log source sees, or why none. O(sources); meant for loading rules. */
   route(logsource: LogSource): Route;
-  /** Why `field` is never present in events of `source`; `undefined` when it may be. Recordings may hold any field. */
-  fieldReason(source: SourceId, field: string): string | undefined;
+  /**
+   * Why `field` is never present in events of `source`, or has none of the values that satisfy; `undefined` when it may. Recordings
+   * may hold any field with any value.
+   */
+  fieldReason(source: SourceId, field: string, satisfies?: (value: string) => boolean): string | undefined;
 }
 
 const ids = new Map(sourceTable.map((source, id) => [source.name, id]));
@@ -79,16 +87,18 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       const silent: string[] = [];
       for (const [id, source] of sourceTable.entries()) {
         if (!sees(wanted, source)) continue;
+        // Made from events of other sources, which such a rule sees already.
+        if (live !== "all" && wanted.service === "" && derivedSources.has(source.name)) continue;
         if (live === "all" || live.has(source.name)) sources.push(id);
         else if (source.product !== "*" && source.name !== "other") silent.push(source.name);
       }
       if (sources.length > 0) return { sources };
       return { reason: whyNone(wanted, silent, platform) };
     },
-    fieldReason(source, field) {
+    fieldReason(source, field, satisfies) {
       const name = sourceTable[source]?.name;
       if (live === "all" || name === undefined) return undefined;
-      return fieldFilled(name, field);
+      return fieldFilled(name, field) ?? valueFilled(name, field, satisfies);
     },
   };
 }

@@ -47,6 +47,58 @@ const logLine: readonly LiveField[] = [
   ),
 ];
 
+/** Audit records made from events of the sensors and of logs, under auditd's names. */
+const auditRecord: readonly LiveField[] = [
+  field("type", "", "Type of the record; the other fields are those of its type"),
+  field("arch", "", "SYSCALL: architecture, hexadecimal"),
+  field("syscall", "", "SYSCALL: number of the system call"),
+  field("SYSCALL", "", "SYSCALL: its name"),
+  field("success", "event.outcome", "SYSCALL: `yes no`"),
+  field("exit", "", "SYSCALL: what the call returned"),
+  ...Array.from({ length: 16 }, (_, index) =>
+    field(
+      `a${index}`,
+      "",
+      index < 4 ? "EXECVE: argument; SYSCALL: argument, hexadecimal, when it is a number" : "EXECVE: argument",
+    ),
+  ),
+  field("argc", "", "EXECVE: number of arguments"),
+  field("ppid", "process.parent.pid", "SYSCALL: process id of the parent"),
+  field("pid", "process.pid", "Process id"),
+  ...["auid", "uid", "gid", "euid", "suid", "egid", "sgid", "ses"].map((name) => field(name, "", "SYSCALL: number")),
+  ...["AUID", "UID", "EUID", "SUID"].map((name) => field(name, "", "SYSCALL: name of that user")),
+  field("tty", "", "SYSCALL: `pts0 tty1 (none)`"),
+  field("comm", "process.name", "SYSCALL, SERVICE_…: name of the thread"),
+  field("exe", "process.executable", "SYSCALL, ADD_USER …: executable, resolved"),
+  field("key", "", "SYSCALL: key of the audit rule that a Sigma rule takes for granted"),
+  field("ARCH", "", "SYSCALL: `x86_64 aarch64`"),
+  field("cwd", "process.working_directory", "CWD: working directory"),
+  field("name", "file.path", "PATH: absolute path; of an execution as typed"),
+  field("nametype", "", "PATH: `NORMAL CREATE DELETE`"),
+  field("item", "", "PATH: number of the path in its call"),
+  ...["op", "acct", "id", "res"].map((name) => field(name, "", "ADD_USER, DEL_USER, ADD_GROUP, DEL_GROUP")),
+  field("unit", "", "SERVICE_START, SERVICE_STOP: unit without `.service`"),
+];
+
+/** Every value that these fields can have, by source and field; fields that are not listed can have any. */
+export const liveValues: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "linux/auditd": {
+    type: [
+      ...["SYSCALL", "EXECVE", "CWD", "PATH"],
+      ...["ADD_USER", "ADD_GROUP", "DEL_USER", "DEL_GROUP", "SERVICE_START", "SERVICE_STOP"],
+    ],
+    SYSCALL: ["execve"],
+    key: ["susp_activity"],
+  },
+};
+
+/** Why values that no sensor reports are not there. */
+const noValue: Readonly<Record<string, string>> = {
+  "linux/auditd/type": "no audit record of such a type is made from events of the sensors",
+  "linux/auditd/SYSCALL": "no sensor watches that system call",
+  "linux/auditd/key": "keys are the audit configuration's, and no sensor watches what such a key would stand for",
+};
+
 /** Services read from the journal and log files. */
 const logServices = ["auth", "clamav", "cron", "guacamole", "sshd", "su", "sudo", "syslog", "vsftpd"];
 /** What every activity says of the process that acted: actorFields in src/normalize. */
@@ -126,6 +178,7 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
     field("ExitCode", "process.exit_code", "Exit code; absent when a signal ended it"),
     field("ExitSignal", "", "Signal that ended it, such as `SIGKILL`; absent when it exited"),
   ],
+  "linux/auditd": auditRecord,
   ...Object.fromEntries(logServices.map((service) => [`linux/${service}`, logLine])),
   "linux/file_event": file,
   "linux/file_write": file,
@@ -159,6 +212,17 @@ export function fieldFilled(source: string, name: string): string | undefined {
   const filled = names.get(source);
   if (filled === undefined || filled.has(name)) return undefined;
   return never[name] ?? `${source} events have no field ${name}`;
+}
+
+/** Why none of the values that a field of a live source can have satisfies; `undefined` when one does, or any may be there. */
+export function valueFilled(
+  source: string,
+  name: string,
+  satisfies: ((value: string) => boolean) | undefined,
+): string | undefined {
+  const values = satisfies === undefined ? undefined : liveValues[source]?.[name];
+  if (values === undefined || values.some((value) => satisfies?.(value))) return undefined;
+  return noValue[`${source}/${name}`] ?? `${name} of ${source} is never one of these`;
 }
 
 /** The page docs/reference/fields.md. */

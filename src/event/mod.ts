@@ -38,7 +38,7 @@ export {
   recordFlag,
   sectionFlag,
 } from "./layout.gen.ts";
-export { fieldsPage, type LiveField, liveFields } from "./live-fields.ts";
+export { fieldsPage, type LiveField, liveFields, liveValues } from "./live-fields.ts";
 export { coarseStartNs, ProcessRecord, type ProcessSection } from "./process-record.ts";
 export { type ProcessFields, type ProcessRecordParts, writeProcessRecord } from "./record-writer.ts";
 export type { LogSource, Route, SourceId } from "./source.ts";

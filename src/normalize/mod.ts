@@ -1,6 +1,17 @@
 /** The door of the room `normalize`: what sensors and recordings deliver, to a NormalizedEvent. */
 
 export { ActivityEvent, type ActivityFamily, actorFields } from "./activity-event.ts";
+export {
+  type AuditDemand,
+  AuditEvent,
+  type AuditRule,
+  AuditTrail,
+  auditDemand,
+  auditKeys,
+  auditTypes,
+  type FieldTests,
+  loggedAuditTypes,
+} from "./audit/mod.ts";
 export { capabilityNames } from "./capabilities.ts";
 export {
   type EvtxDamage,

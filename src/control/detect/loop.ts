@@ -4,7 +4,7 @@
 // It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
 // then gives its event loop one turn.
 
-import { liveEventContext, liveProcessContext, processContext } from "../../alert/mod.ts";
+import { auditEventContext, liveEventContext, liveProcessContext, processContext } from "../../alert/mod.ts";
 import {
   type DetectorSet,
   DetectorStore,
@@ -25,13 +25,23 @@ import {
   liveSources,
   processLayout,
   recordKind,
+  sourceId,
   sourceRow,
 } from "../../event/mod.ts";
-import { type AnyLiveEvent, logServices, Normalizer, RecordedEvent } from "../../normalize/mod.ts";
+import {
+  type AnyLiveEvent,
+  AuditEvent,
+  AuditTrail,
+  logServices,
+  type NormalizeContext,
+  Normalizer,
+  RecordedEvent,
+} from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
+import { auditNeeds } from "./audit-rules.ts";
 import {
   type AlertMessage,
   alertMessageKind,
@@ -62,9 +72,11 @@ const alertWaitShareMax = 7 / 8;
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 
 /** What the router hands on: a live record, or a line of a log. */
-type LiveEvent = AnyLiveEvent | RecordedEvent;
+type LiveEvent = AnyLiveEvent | RecordedEvent | AuditEvent;
 
 const logSources: ReadonlySet<string> = new Set(logServices.map((service) => `linux/${service}`));
+
+const logSourceIds = [...logSources].map(sourceId);
 
 const send = (message: FromDetect): void => self.postMessage(message);
 
@@ -93,10 +105,13 @@ class DetectLoop {
   readonly #processes: ProcessCache;
   readonly #users: UserNames;
   readonly #clock = new BootClock(bootOffsetMs);
+  readonly #context: NormalizeContext;
   readonly #normalizer: Normalizer;
   readonly #alerts: RingWriter;
   readonly #ruleIndex = new Map<RuleInfo, number>();
   readonly #logs: LogIntake | undefined;
+  /** Absent while no rule asks for audit records. */
+  #audit: AuditTrail | undefined;
   #router: SensorEventRouter<LiveEvent> | undefined;
   #store: DetectorStore | undefined;
   #generation = 0;
@@ -136,6 +151,7 @@ class DetectLoop {
     });
     this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
+    this.#context = shared;
     this.#normalizer = new Normalizer({ ...shared, clock: this.#clock });
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
@@ -162,7 +178,7 @@ class DetectLoop {
     let reportAt = performance.now() + this.#start.reportMs;
     for (;;) {
       const woken = this.#sensor.wait(sleepMs);
-      const taken = this.#drain() + (this.#logs?.drain(this.#route, drainMax) ?? 0);
+      const taken = this.#drain() + (this.#logs?.drain(this.#takeLog, drainMax) ?? 0);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
         // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.
@@ -213,8 +229,15 @@ class DetectLoop {
       this.#normalizer.stats.malformed++;
       return;
     }
-    if (event !== undefined) this.#router?.route(event);
+    if (event === undefined) return;
+    this.#router?.route(event);
+    this.#audit?.take(event);
   }
+
+  readonly #takeLog = (event: RecordedEvent): void => {
+    this.#router?.route(event);
+    this.#audit?.logged(event);
+  };
 
   readonly #route = (event: LiveEvent): void => this.#router?.route(event);
 
@@ -278,7 +301,7 @@ class DetectLoop {
     const engine = new Engine(message.rules, {
       slots: this.#fields,
       route: (logsource) => this.#catalogue.route(logsource),
-      fieldReason: (source, field) => this.#catalogue.fieldReason(source, field),
+      fieldReason: (source, field, satisfies) => this.#catalogue.fieldReason(source, field, satisfies),
       correlations: message.correlations,
     });
     // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
@@ -299,6 +322,8 @@ class DetectLoop {
         new SigmaDetectionHandler<LiveEvent>(this.#store, this.#fields, this.#alert),
       ]);
     } else this.#store.swap(next);
+    const demand = auditNeeds(message.rules, (logsource) => this.#catalogue.route(logsource));
+    this.#audit = demand && new AuditTrail(demand, this.#context, this.#route);
     this.#enable(engine);
     send({
       type: "rules-live",
@@ -306,7 +331,7 @@ class DetectLoop {
       active: engine.active,
       inert: engine.inert,
       compileMs: performance.now() - began,
-      sources: engine.sources,
+      sources: [...engine.sources, ...(this.#audit?.readsLogs === true ? logSourceIds : [])],
     });
   }
 
@@ -335,7 +360,7 @@ class DetectLoop {
       ...(hit.indicator === undefined ? {} : { indicator: hit.indicator }),
       engine: hit.engine,
       matches: hit.matches,
-      ...this.#context(event),
+      ...this.#contextOf(event),
       createdMs: Date.now(),
     };
     const bytes = Buffer.from(JSON.stringify(message));
@@ -343,8 +368,10 @@ class DetectLoop {
     this.#alerts.write(alertMessageKind, bytes);
   };
 
-  #context(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
+  #contextOf(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
     const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
+    if (event instanceof AuditEvent)
+      return { event: auditEventContext(event), process: liveProcessContext(event.base, sources) };
     if (!(event instanceof RecordedEvent))
       return { event: liveEventContext(event), process: liveProcessContext(event, sources) };
     const context = logEventContext(event, this.#logs?.pathOf(event) ?? "");

@@ -4,6 +4,7 @@
 import { exportWindows, type ImportResult, importWindows, type SavedState } from "./correlation-state.ts";
 import { type CorrelationLimits, type CorrelationStats, Correlator, type EmitCorrelation } from "./correlator.ts";
 import { buildExpression, Groups, type IsDead } from "./expression.ts";
+import { valueSatisfies } from "./interpret.ts";
 import type { LinkedCorrelation, Predicate, RuleIr } from "./ir.ts";
 import { whyNever } from "./never.ts";
 import { Partition } from "./partition.ts";
@@ -14,8 +15,11 @@ export interface EngineOptions {
   readonly slots: SlotTable;
   /** Which sources a rule sees, or why none. */
   route(logsource: LogSource): Route;
-  /** Why a source never fills a field; `undefined` when it does (or may). */
-  fieldReason?(source: number, field: string): string | undefined;
+  /**
+   * Why a source never fills a field; `undefined` when it does (or may). `satisfies` tells whether a value of the field would satisfy
+   * the predicate at hand: a source that knows all values that the field can have answers for them.
+   */
+  fieldReason?(source: number, field: string, satisfies: (value: string) => boolean): string | undefined;
   /** Generate code; default: where the process allows it. Without it the same rules run as closures. */
   readonly jit?: boolean;
   /** Correlations over the rules, as `linkSigma` gave both. */
@@ -204,7 +208,8 @@ export class Engine {
   #dead(source: number): IsDead {
     const { fieldReason } = this.#options;
     if (fieldReason === undefined) return () => false;
-    return (predicate) => needsField(predicate) && fieldReason(source, predicate.field!) !== undefined;
+    return (predicate) =>
+      needsField(predicate) && fieldReason(source, predicate.field!, satisfier(predicate)) !== undefined;
   }
 
   /** Why the rule cannot become true on a source whose missing fields are taken into account. */
@@ -213,7 +218,7 @@ export class Engine {
     if (fieldReason === undefined) return undefined;
     const reasons = new Set<string>();
     for (const predicate of rule.predicates) {
-      const why = needsField(predicate) ? fieldReason(source, predicate.field!) : undefined;
+      const why = needsField(predicate) ? fieldReason(source, predicate.field!, satisfier(predicate)) : undefined;
       if (why !== undefined) reasons.add(why);
     }
     if (reasons.size === 0) return undefined;
@@ -221,6 +226,14 @@ export class Engine {
     return expression.kind === "const" && !expression.value ? [...reasons].join("; ") : undefined;
   }
 }
+
+/** Whether a value would satisfy the predicate; one that compares with another field may always be satisfied. */
+export function satisfier({ test }: Predicate): (value: string) => boolean {
+  return test.op === "fieldref" ? () => true : (value) => valueSatisfies(test, value, emptyEvent, emptySlots);
+}
+
+const emptyEvent: SigmaEvent = { get: () => undefined, eachText: () => {} };
+const emptySlots: SlotTable = { slot: () => 0 };
 
 /** Whether an absent field makes the predicate false; null is true of it. */
 function needsField({ field, test }: Predicate): boolean {

@@ -1,0 +1,21 @@
+// From loaded rules to the audit records that they need.
+
+import { type RuleIr, satisfier } from "../../detect/sigma/mod.ts";
+import { type LogSource, liveValues, type Route, sourceId } from "../../event/mod.ts";
+import { type AuditDemand, auditDemand } from "../../normalize/mod.ts";
+
+const auditd = sourceId("linux/auditd");
+const { SYSCALL = [], key = [] } = liveValues["linux/auditd"] ?? {};
+
+/** What the rules for auditd ask for; `undefined` when there are none. Linear in rules. */
+export function auditNeeds(rules: readonly RuleIr[], route: (logsource: LogSource) => Route): AuditDemand | undefined {
+  const own = rules.filter((rule) => {
+    const found = route(rule.logsource);
+    return "sources" in found && found.sources.includes(auditd);
+  });
+  if (own.length === 0) return undefined;
+  const asked = own.map(({ predicates }) => ({
+    tests: (field: string) => predicates.filter((predicate) => predicate.field === field).map(satisfier),
+  }));
+  return auditDemand(asked, SYSCALL, key);
+}
