@@ -1,6 +1,8 @@
 // The fields that sensors fill, by source: what the normalizers write, what makes a rule inert here, and the table in
 // docs/reference/fields.md. Names are Sysmon's, because Sigma rules are written in them.
 
+import { auditKeys, auditSyscalls } from "./audit-table.ts";
+
 export interface LiveField {
   readonly name: string;
   /** Where an alert shows it in ECS; empty when it stands under `sigil.event` only. */
@@ -87,8 +89,8 @@ export const liveValues: Readonly<Record<string, Readonly<Record<string, readonl
       ...["SYSCALL", "EXECVE", "CWD", "PATH"],
       ...["ADD_USER", "ADD_GROUP", "DEL_USER", "DEL_GROUP", "SERVICE_START", "SERVICE_STOP"],
     ],
-    SYSCALL: ["execve"],
-    key: ["susp_activity"],
+    SYSCALL: auditSyscalls,
+    key: auditKeys,
   },
 };
 

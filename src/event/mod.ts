@@ -2,6 +2,7 @@
 export { type ActivityKind, activityByKind, activityKinds } from "./activity-kinds.ts";
 export { ActivityRecord } from "./activity-record.ts";
 export { type ActivityParts, writeActivityRecord } from "./activity-writer.ts";
+export { type AuditRow, auditKeys, auditRows, auditSyscalls } from "./audit-table.ts";
 export {
   type Catalogue,
   type CatalogueOptions,

@@ -7,7 +7,6 @@ export {
   type AuditRule,
   AuditTrail,
   auditDemand,
-  auditKeys,
   auditTypes,
   type FieldTests,
   loggedAuditTypes,

@@ -1,11 +1,10 @@
 // From loaded rules to the audit records that they need.
 
 import { type RuleIr, satisfier } from "../../detect/sigma/mod.ts";
-import { type LogSource, liveValues, type Route, sourceId } from "../../event/mod.ts";
+import { type LogSource, type Route, sourceId } from "../../event/mod.ts";
 import { type AuditDemand, auditDemand } from "../../normalize/mod.ts";
 
 const auditd = sourceId("linux/auditd");
-const { SYSCALL = [], key = [] } = liveValues["linux/auditd"] ?? {};
 
 /** What the rules for auditd ask for; `undefined` when there are none. Linear in rules. */
 export function auditNeeds(rules: readonly RuleIr[], route: (logsource: LogSource) => Route): AuditDemand | undefined {
@@ -17,5 +16,5 @@ export function auditNeeds(rules: readonly RuleIr[], route: (logsource: LogSourc
   const asked = own.map(({ predicates }) => ({
     tests: (field: string) => predicates.filter((predicate) => predicate.field === field).map(satisfier),
   }));
-  return auditDemand(asked, SYSCALL, key);
+  return auditDemand(asked);
 }

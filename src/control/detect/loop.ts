@@ -338,7 +338,10 @@ class DetectLoop {
   /** Records the activities that the live rules ask about; what nobody asks about costs the host nothing. */
   #enable(engine: Engine): void {
     const asked = new Set(engine.sources.map((source) => sourceRow(source).name));
-    const kinds = activityKinds.filter(({ source }) => asked.has(source)).map(({ kind }) => kind);
+    const asAudit = this.#audit?.kinds ?? [];
+    const kinds = activityKinds
+      .filter(({ source, kind }) => asked.has(source) || asAudit.includes(kind))
+      .map(({ kind }) => kind);
     if (kinds.length === 0 && !this.#hasActivities) return;
     this.#hasActivities = true;
     let fault = "";

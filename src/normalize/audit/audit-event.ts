@@ -22,11 +22,11 @@ export interface AuditFacts {
   /** Arguments as auditd writes them: hexadecimal without a prefix. Those that nobody saw are absent. */
   readonly args?: readonly (string | undefined)[];
   readonly success?: boolean;
-  readonly exit?: string;
+  readonly exit?: string | undefined;
   readonly key?: string | undefined;
   /** PATH: absolute, though auditd writes what was passed; and `NORMAL CREATE DELETE PARENT`. */
   readonly name?: string | undefined;
-  readonly nametype?: string;
+  readonly nametype?: string | undefined;
   readonly item?: number;
 }
 

@@ -1,13 +1,15 @@
 // AuditTrail: from events of the sensors and of logs to the audit records that auditd would have written about them. What no rule
 // asks for is not made.
 
+import { activityKinds, auditRows, type Slot } from "../../event/mod.ts";
+import { ActivityEvent } from "../activity-event.ts";
 import type { RecordedEvent } from "../json/mod.ts";
 import type { NormalizeContext } from "../live-event.ts";
 import type { AnyLiveEvent } from "../normalizer.ts";
 import { AuditEvent, type AuditFacts, type AuditType, auditTypes } from "./audit-event.ts";
 import type { AuditDemand } from "./demand.ts";
 import { auditOfLog } from "./from-log.ts";
-import { executionKey } from "./keys.ts";
+import { connectionKey, executionKey } from "./keys.ts";
 
 export interface AuditTrailStats {
   /** Records made, all types together. */
@@ -22,12 +24,29 @@ export class AuditTrail {
   readonly #demand: AuditDemand;
   readonly #events = new Map<AuditType, AuditEvent>();
   readonly #route: Route;
+  readonly #slots;
 
   constructor(demand: AuditDemand, context: NormalizeContext, route: Route) {
     this.#demand = demand;
     this.#context = context;
     this.#route = route;
+    const { fields } = context;
+    this.#slots = {
+      target: fields.slot("TargetFilename"),
+      from: fields.slot("SourceFilename"),
+      result: fields.slot("Result"),
+      destination: fields.slot("DestinationIp"),
+      a0: fields.slot("Argument0"),
+      a1: fields.slot("Argument1"),
+      a2: fields.slot("Argument2"),
+      a3: fields.slot("Argument3"),
+    };
     for (const type of auditTypes) if (demand.types.has(type)) this.#events.set(type, new AuditEvent(type, context));
+  }
+
+  /** Numbers of the activities that have to be recorded. */
+  get kinds(): readonly number[] {
+    return activityKinds.filter(({ name }) => this.#demand.activities.has(name)).map(({ kind }) => kind);
   }
 
   /** Does any rule ask for what is made of log lines? */
@@ -37,7 +56,38 @@ export class AuditTrail {
 
   /** An event of a sensor. */
   take(event: AnyLiveEvent): void {
-    if (this.#events.size > 0 && event.kind === "process_start") this.#started(event);
+    if (this.#events.size === 0) return;
+    if (event instanceof ActivityEvent) this.#acted(event);
+    else if (event.kind === "process_start") this.#started(event);
+  }
+
+  #acted(event: ActivityEvent): void {
+    const { name } = event.activity;
+    if (!this.#demand.activities.has(name)) return;
+    const row = auditRows.get(name);
+    if (row === undefined) return;
+    const text = (slot: Slot): string | undefined => {
+      const value = event.get(slot);
+      return typeof value === "string" && value !== "" ? value : undefined;
+    };
+    const { target, from, result, destination } = this.#slots;
+    // What the call returned: a descriptor, 0, or an error with its sign; of a connection 0, or an error without one.
+    const exit = text(result) ?? "0";
+    const success = row.keys === undefined ? !exit.startsWith("-") : exit === "0";
+    const to = text(destination);
+    const facts: AuditFacts = {
+      syscall: row.syscall,
+      success,
+      exit,
+      args: [text(this.#slots.a0), text(this.#slots.a1), text(this.#slots.a2), text(this.#slots.a3)],
+      key: row.keys === undefined || to === undefined ? undefined : connectionKey(to, success),
+    };
+    if (this.#demand.calls.has(name)) this.#make("SYSCALL", event, facts);
+    const path = text(target);
+    if (row.path === undefined || path === undefined) return;
+    const source = row.from === undefined ? undefined : text(from);
+    if (source !== undefined) this.#make("PATH", event, { ...facts, name: source, nametype: row.from, item: 0 });
+    this.#make("PATH", event, { ...facts, name: path, nametype: row.path, item: source === undefined ? 0 : 1 });
   }
 
   /** A program was started: SYSCALL, EXECVE, CWD and PATH, as the kernel writes them at the end of execve(2). */

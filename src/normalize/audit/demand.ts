@@ -1,6 +1,7 @@
 // Which audit records the loaded rules can match: nothing else is made. And which values of `type`, `SYSCALL` and `key` records can
 // have at all, so that a rule about others is told as inert.
 
+import { auditKeys, auditRows, auditSyscalls } from "../../event/mod.ts";
 import { auditTypes } from "./audit-event.ts";
 import { loggedAuditTypes } from "./from-log.ts";
 
@@ -16,10 +17,10 @@ export interface AuditRule {
 export interface AuditDemand {
   /** Types of records. */
   readonly types: ReadonlySet<string>;
-  /** System calls other than execve whose SYSCALL records are wanted. */
-  readonly syscalls: ReadonlySet<string>;
-  /** Keys that are wanted. */
-  readonly keys: ReadonlySet<string>;
+  /** Names of the activities that records have to be made of. */
+  readonly activities: ReadonlySet<string>;
+  /** Those whose SYSCALL record is wanted. A rule that names no system call and no key sees those of executions alone. */
+  readonly calls: ReadonlySet<string>;
 }
 
 const allTypes: readonly string[] = [...auditTypes, ...loggedAuditTypes];
@@ -28,15 +29,16 @@ const allTypes: readonly string[] = [...auditTypes, ...loggedAuditTypes];
 const wanted = (tests: FieldTests, values: readonly string[], otherwise: readonly string[]): readonly string[] =>
   tests.length === 0 ? otherwise : values.filter((value) => tests.some((test) => test(value)));
 
-/** Of the rules for auditd. `syscalls` and `keys` are those that can be told of. Linear in rules. */
-export function auditDemand(
-  rules: readonly AuditRule[],
-  syscalls: readonly string[],
-  keys: readonly string[],
-): AuditDemand {
-  return {
-    types: new Set(rules.flatMap((rule) => wanted(rule.tests("type"), allTypes, allTypes))),
-    syscalls: new Set(rules.flatMap((rule) => wanted(rule.tests("SYSCALL"), syscalls, []))),
-    keys: new Set(rules.flatMap((rule) => wanted(rule.tests("key"), keys, []))),
-  };
+/** Of the rules for auditd. Linear in rules. */
+export function auditDemand(rules: readonly AuditRule[]): AuditDemand {
+  const types = new Set(rules.flatMap((rule) => wanted(rule.tests("type"), allTypes, allTypes)));
+  const syscalls = new Set(rules.flatMap((rule) => wanted(rule.tests("SYSCALL"), auditSyscalls, [])));
+  const keys = new Set(rules.flatMap((rule) => wanted(rule.tests("key"), auditKeys, [])));
+  const calls = new Set<string>();
+  const activities = new Set<string>();
+  for (const row of auditRows.values()) {
+    if (syscalls.has(row.syscall) || row.keys?.some((key) => keys.has(key)) === true) calls.add(row.activity);
+    if (calls.has(row.activity) || (row.path !== undefined && types.has("PATH"))) activities.add(row.activity);
+  }
+  return { types, activities, calls };
 }

@@ -19,8 +19,8 @@ export function executionKey(...paths: readonly string[]): string | undefined {
   return isWatched ? "susp_activity" : undefined;
 }
 
-/** `-S connect -F a2=16` and `a2=28`: the size of an address says its family. */
-export const connectKeys = { v4: "network_connect_4", v6: "network_connect_6" } as const;
-
-/** Every key that a record can have. */
-export const auditKeys: readonly string[] = ["susp_activity", ...Object.values(connectKeys)];
+/** `-S connect -F a2=16` and `a2=28` (the size of an address says its family) with `-F success=1`. */
+export function connectionKey(destination: string, isSuccess: boolean): string | undefined {
+  if (!isSuccess) return undefined;
+  return destination.includes(":") ? "network_connect_6" : "network_connect_4";
+}

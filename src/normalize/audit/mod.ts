@@ -3,4 +3,3 @@ export { AuditEvent, auditFields, auditTypes } from "./audit-event.ts";
 export { AuditTrail, type AuditTrailStats } from "./audit-trail.ts";
 export { type AuditDemand, type AuditRule, auditDemand, type FieldTests } from "./demand.ts";
 export { auditOfLog, loggedAuditTypes } from "./from-log.ts";
-export { auditKeys } from "./keys.ts";
