@@ -43,6 +43,7 @@ enum sigil_kind {
   SIGIL_KIND_EXIT = 3, /* the last thread of a process ended: sched_process_exit */
   SIGIL_KIND_TASK = 4, /* a process that ran before the agent: the inventory at start */
   SIGIL_KIND_INVENTORY_END = 5, /* made by the shim: all of the inventory lies before it in the ring; header only */
+  SIGIL_KIND_COMPAT = 15, /* no record: enables the programs that see system calls of 32-bit programs */
   SIGIL_KIND_ACTIVITY = 16, /* the first of the activities: abi/file.h and its neighbours */
   SIGIL_KIND_MAX = 128
 };
@@ -70,6 +71,7 @@ enum sigil_exe_flag {
   SIGIL_EXE_SCRIPT = 8,        /* started through a #! line or binfmt_misc */
   SIGIL_EXE_SECURE = 16,       /* the kernel set secureexec: set-uid, set-gid or file capabilities took effect */
   SIGIL_EXE_NONE = 32,         /* no executable: a kernel thread */
+  SIGIL_EXE_COMPAT = 128,      /* a 32-bit program on a 64-bit kernel: its system calls go another way */
   SIGIL_EXE_CHROOTED = 64      /* its root is not that of the first process of its pid namespace: paths are below another root */
 };
 

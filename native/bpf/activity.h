@@ -21,6 +21,7 @@ struct {
 struct activity_scratch {
   u32 busy;
   u32 used;
+  u64 args[8]; /* of the system call, from 1 */
   struct text text;
   u8 record[SIGIL_ACTIVITY_MAX + PATH_ROOM + 8];
 };
@@ -36,6 +37,10 @@ struct activity {
   struct sigil_actor actor;
 };
 
+
+/* May programs follow typed pointers from the current task (since 5.11)? A load each then, where bpf_probe_read_kernel is a
+ * call. The loader makes this a constant, and the kernel drops the branch that is not taken before it looks at it. */
+#define TYPED bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
 
 INLINE struct task_struct *current_task(void) { return (struct task_struct *)bpf_get_current_task(); }
 

@@ -30,10 +30,14 @@ typedef _Bool bool;
 enum bpf_map_type {
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+  BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_LRU_HASH = 9,
+  BPF_MAP_TYPE_LPM_TRIE = 11,
   BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
+/* Helpers that are newer than the base tier: called only where this enum of the running kernel has them. */
+enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158, BPF_FUNC_task_pt_regs = 175 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -131,7 +135,10 @@ struct mm_struct {
   struct file *exe_file;
   unsigned long arg_start, arg_end, env_start, env_end;
 };
+struct thread_info { unsigned long flags; u32 status; };
 struct task_struct {
+  struct thread_info thread_info;
+  void *stack;
   u32 flags;
   struct mm_struct *mm;
   int exit_code;
@@ -160,6 +167,12 @@ struct linux_binprm {
 };
 /* The bit field cannot be read by name in a tracepoint without knowing its place: CO-RE relocates it. */
 struct linux_binprm___secure { u32 secureexec : 1; };
+
+#ifdef __TARGET_ARCH_x86
+struct pt_regs { unsigned long bp, bx, r8, ax, cx, dx, si, di, orig_ax, r10; };
+#else
+struct pt_regs { u64 regs[31]; u64 orig_x0; };
+#endif
 
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };

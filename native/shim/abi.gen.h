@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0x83f1bc8444d6fe13ull
+#define SIGIL_ABI_DIGEST 0x22f7a9b46ea851e6ull
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");

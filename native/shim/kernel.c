@@ -115,6 +115,13 @@ static int share_maps(struct kernel_side *k, struct bpf_object *object) {
   return 0;
 }
 
+/* The first row of the same program: it is loaded once, however often it is attached. */
+static u32 first_row(u32 i) {
+  u32 first = 0;
+  while (program_rows[first].object != program_rows[i].object || strcmp(program_rows[first].name, program_rows[i].name)) first++;
+  return first;
+}
+
 static int load_together(struct shim *s, struct kernel_side *k, u32 o) {
   struct bpf_object *object = open_object(o);
   if (!object) return -errno;
@@ -144,7 +151,7 @@ static int load_alone(struct shim *s, struct kernel_side *k, u32 i) {
     set_sizes(s, k, object);
     for (u32 j = 0; j < program_count; j++)
       if (program_rows[j].object == o)
-        bpf_program__set_autoload(bpf_object__find_program_by_name(object, program_rows[j].name), i == j);
+        bpf_program__set_autoload(bpf_object__find_program_by_name(object, program_rows[j].name), first_row(j) == i);
     e = share_maps(k, object);
     if (!e) e = bpf_object__load(object);
   }
@@ -155,7 +162,7 @@ static int load_alone(struct shim *s, struct kernel_side *k, u32 i) {
     return e;
   }
   k->apart[i] = object;
-  k->program[i] = bpf_object__find_program_by_name(object, p->name);
+  k->program[i] = bpf_object__find_program_by_name(object, program_rows[i].name);
   return 0;
 }
 
@@ -176,9 +183,14 @@ static int load_object(struct shim *s, struct kernel_side *k, u32 o) {
   for (u32 i = 0; i < program_count; i++) {
     if (program_rows[i].object != o || k->program[i]) continue;
     /* Left out of the whole on purpose: another does its work. */
-    if (is_whole && !program_rows[i].optional) continue;
+    if (is_whole || program_rows[i].optional) continue;
     if (!strcmp(program_rows[i].name, "process_inventory") && !together(s, i)) continue;
     if (instead_loaded(k, i)) continue;
+    u32 first = first_row(i);
+    if (first != i) {
+      k->program[i] = k->program[first];
+      continue;
+    }
     e = load_alone(s, k, i);
     if (!e) some = 1;
     else if (!first_error) first_error = e;
@@ -195,7 +207,8 @@ static void attach(struct kernel_side *k, u32 i, int *tracefs) {
   p->message[0] = 0;
   if (!strncmp(section, "tracepoint/", 11)) {
     if (*tracefs == -1) *tracefs = tracefs_open();
-    k->link[i] = tracepoint_attach(k->program[i], *tracefs, section + 11);
+    k->link[i] = tracepoint_attach(k->program[i], *tracefs, program_rows[i].at ? program_rows[i].at : section + 11);
+    if (!k->link[i] && errno == ENOENT && *tracefs >= 0 && program_rows[i].some) return;
   } else k->link[i] = bpf_program__attach(k->program[i]);
   p->attached = k->link[i] != NULL;
   if (!p->attached) {
@@ -210,7 +223,7 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   s->side = k;
   k->enabled_fd = -1;
   for (u32 i = 0; i < program_count; i++)
-    k->probe[i] = (struct probe){.name = program_rows[i].name, .instead = program_rows[i].instead, .kind = program_rows[i].kinds[0]};
+    k->probe[i] = (struct probe){.name = program_rows[i].name, .at = program_rows[i].at, .instead = program_rows[i].instead, .kind = program_rows[i].kinds[0]};
   libbpf_set_print(keep_words);
   k->cpus = libbpf_num_possible_cpus();
   if (k->cpus < 1) k->cpus = 1;
@@ -255,8 +268,9 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
   if (!k) return -EPERM;
   for (u32 i = 0; i < program_count; i++) {
     u32 o = program_rows[i].object;
-    if (o == OBJECT_PROCESS || k->loaded[o] || !delivers(i, kinds)) continue;
-    load_object(s, k, o);
+    if (o == OBJECT_PROCESS || !delivers(i, kinds)) continue;
+    if (!k->loaded[o]) load_object(s, k, o);
+    if (program_rows[i].optional && !k->program[i] && !k->probe[i].error && !instead_loaded(k, i)) load_alone(s, k, i);
   }
   struct bpf_map *bulk = loaded_map(k, "bulk");
   if (!bulk || atomic_load(&s->has_bulk)) return 0;
@@ -264,6 +278,38 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
   if (e) return e;
   atomic_store(&s->has_bulk, 1);
   return shim_watch(s, bpf_map__fd(bulk));
+}
+
+#define CLOSERS 16
+
+struct closing {
+  struct kernel_side *k;
+  const u8 *which;
+  u32 first, step;
+};
+
+static void *close_some(void *argument) {
+  struct closing *c = argument;
+  for (u32 i = c->first; i < program_count; i += c->step) {
+    if (!c->which[i] || !c->k->link[i]) continue;
+    bpf_link__destroy(c->k->link[i]);
+    c->k->link[i] = NULL;
+  }
+  return NULL;
+}
+
+/* Detaches the programs marked in `which`. The kernel waits for a grace period at each classic tracepoint, tens of milliseconds;
+ * several threads wait for the same one. */
+static void detach(struct kernel_side *k, const u8 *which) {
+  struct closing c[CLOSERS];
+  pthread_t thread[CLOSERS];
+  u32 threads = 0;
+  for (u32 i = 0; i < CLOSERS; i++) {
+    c[i] = (struct closing){k, which, i, CLOSERS};
+    if (pthread_create(&thread[threads], NULL, close_some, &c[i]) == 0) threads++;
+    else close_some(&c[i]);
+  }
+  while (threads > 0) pthread_join(thread[--threads], NULL);
 }
 
 int kernel_enable(struct shim *s, const u8 *kinds) {
@@ -274,17 +320,19 @@ int kernel_enable(struct shim *s, const u8 *kinds) {
   u32 zero = 0;
   memcpy(k->wanted, kinds, sizeof(k->wanted));
   if (k->enabled_fd >= 0 && bpf_map_update_elem(k->enabled_fd, &zero, k->wanted, BPF_ANY)) return -errno;
-  int tracefs = -1;
+  int tracefs = -1, any = 0;
+  u8 off[PROGRAMS_MAX] = {0};
   for (u32 i = program_count; i-- > 0;) {
     if (program_rows[i].object == OBJECT_PROCESS || !k->program[i]) continue;
     int on = delivers(i, kinds);
     if (on && !k->link[i]) attach(k, i, &tracefs);
     else if (!on && k->link[i]) {
-      bpf_link__destroy(k->link[i]);
-      k->link[i] = NULL;
+      off[i] = 1;
+      any = 1;
       k->probe[i].attached = 0;
     }
   }
+  if (any) detach(k, off);
   if (tracefs >= 0) close(tracefs);
   return 0;
 }
@@ -305,10 +353,15 @@ int kernel_inventory_fd(struct shim *s) {
 
 void kernel_detach(struct shim *s) {
   struct kernel_side *k = s->side;
-  for (u32 i = 0; k && i < program_count; i++) {
-    bpf_link__destroy(k->link[i]);
-    k->link[i] = NULL;
-  }
+  u8 all[PROGRAMS_MAX];
+  int any = 0;
+  for (u32 i = 0; k && i < program_count; i++) any |= k->link[i] != NULL;
+  memset(all, 1, sizeof(all));
+  /* At once, whatever detaching takes. */
+  static const u8 none[SIGIL_KIND_MAX];
+  u32 zero = 0;
+  if (any && k->enabled_fd >= 0) bpf_map_update_elem(k->enabled_fd, &zero, none, BPF_ANY);
+  if (any) detach(k, all);
 }
 
 void kernel_close(struct shim *s) {
@@ -344,7 +397,7 @@ void kernel_counters(struct shim *s, struct sigil_counters *out) {
   }
   /* Runs that the kernel refused because the program was already running on that CPU: seen, and missed. */
   for (u32 i = 0; i < program_count; i++) {
-    if (!k->program[i] || k->probe[i].kind == SIGIL_KIND_TASK) continue;
+    if (!k->program[i] || first_row(i) != i || k->probe[i].kind == SIGIL_KIND_TASK) continue;
     struct bpf_prog_info info = {0};
     u32 size = sizeof(info);
     if (bpf_obj_get_info_by_fd(bpf_program__fd(k->program[i]), &info, &size)) continue;
@@ -360,7 +413,7 @@ u32 kernel_report(struct shim *s, char *out, u32 bytes) {
   for (u32 i = 0; k && i < program_count && used < bytes; i++) {
     const struct probe *p = &k->probe[i];
     const char *state = p->attached ? "attached" : p->error ? "failed" : "unused";
-    int n = snprintf(out + used, bytes - used, "%s\t%s\t%d\t%s\t%s\n", p->name, state, p->error, p->instead ? p->instead : "", p->message);
+    int n = snprintf(out + used, bytes - used, "%s%s%s\t%s\t%d\t%s\t%s\n", p->name, p->at ? "@" : "", p->at ? p->at : "", state, p->error, p->instead ? p->instead : "", p->message);
     if (n < 0 || (u32)n >= bytes - used) break;
     used += (u32)n;
   }

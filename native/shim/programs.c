@@ -14,6 +14,9 @@ const struct object_source object_sources[OBJECTS] = {
   {"file", sigil_file_object, &sigil_file_object_size},
 };
 
+#define OPENS {SIGIL_KIND_FILE_CREATE, SIGIL_KIND_FILE_WRITE, SIGIL_KIND_FILE_ACCESS}
+#define CALL(call, kind, some_) {OBJECT_FILE, "file_call", "syscalls/sys_exit_" call, .kinds = {SIGIL_KIND_FILE_##kind}, .some = some_}
+
 /* The process family comes first; it is always on. Attached in the reverse order: the end of a process before its start,
  * because an exit whose start was not seen is harmless and the reverse leaves a ghost. */
 const struct program_row program_rows[] = {
@@ -24,7 +27,51 @@ const struct program_row program_rows[] = {
   {OBJECT_PROCESS, "process_inventory", .kinds = {SIGIL_KIND_TASK}},
 
   /* file */
-  {OBJECT_FILE, "file_openat", .kinds = {SIGIL_KIND_FILE_CREATE, SIGIL_KIND_FILE_WRITE}},
+  {OBJECT_FILE, "file_openat", .kinds = OPENS},
+  {OBJECT_FILE, "file_openat", "syscalls/sys_exit_openat2", .kinds = OPENS},
+  {OBJECT_FILE, "file_open", .kinds = OPENS, .some = 1},
+  {OBJECT_FILE, "file_open", "syscalls/sys_exit_creat", .kinds = OPENS, .some = 1},
+  {OBJECT_FILE, "file_open_by_handle", .kinds = OPENS},
+  {OBJECT_FILE, "file_close", .kinds = {SIGIL_KIND_FILE_CLOSE}},
+  CALL("unlinkat", DELETE, 0),
+  CALL("unlink", DELETE, 1),
+  CALL("rmdir", DELETE, 1),
+  CALL("renameat2", RENAME, 0),
+  CALL("renameat", RENAME, 1),
+  CALL("rename", RENAME, 1),
+  CALL("linkat", LINK, 0),
+  CALL("link", LINK, 1),
+  CALL("symlinkat", SYMLINK, 0),
+  CALL("symlink", SYMLINK, 1),
+  CALL("mkdirat", MKDIR, 0),
+  CALL("mkdir", MKDIR, 1),
+  CALL("mknodat", MKNOD, 0),
+  CALL("mknod", MKNOD, 1),
+  CALL("fchmodat", CHMOD, 0),
+  CALL("fchmod", CHMOD, 0),
+  CALL("chmod", CHMOD, 1),
+  CALL("fchmodat2", CHMOD, 1),
+  CALL("fchownat", CHOWN, 0),
+  CALL("fchown", CHOWN, 0),
+  CALL("chown", CHOWN, 1),
+  CALL("lchown", CHOWN, 1),
+  CALL("setxattr", SETXATTR, 0),
+  CALL("lsetxattr", SETXATTR, 0),
+  CALL("fsetxattr", SETXATTR, 0),
+  CALL("removexattr", SETXATTR, 0),
+  CALL("lremovexattr", SETXATTR, 0),
+  CALL("fremovexattr", SETXATTR, 0),
+  CALL("setxattrat", SETXATTR, 1),
+  CALL("removexattrat", SETXATTR, 1),
+  CALL("truncate", TRUNCATE, 0),
+  CALL("ftruncate", TRUNCATE, 0),
+  CALL("utimensat", UTIMES, 0),
+  CALL("futimesat", UTIMES, 1),
+  CALL("utimes", UTIMES, 1),
+  CALL("utime", UTIMES, 1),
+#ifdef __x86_64__
+  {OBJECT_FILE, "file_compat", .kinds = {SIGIL_KIND_COMPAT}, .optional = 1},
+#endif
 };
 const u32 program_count = sizeof(program_rows) / sizeof(program_rows[0]);
 _Static_assert(sizeof(program_rows) / sizeof(program_rows[0]) <= PROGRAMS_MAX, "PROGRAMS_MAX");

@@ -27,6 +27,7 @@ struct shared_ring {
 
 struct probe {
   const char *name;   /* of the program in the object */
+  const char *at;      /* tracepoint, when it is not its own */
   const char *instead; /* program that does the same on other kernels: one of the two is enough */
   u32 kind;           /* enum sigil_kind that it delivers */
   int attached;

@@ -3,6 +3,7 @@
 import { fileFlag, fileKind, fileLayout, fileSection } from "../event/mod.ts";
 import type { ActivityEvent, ActivityFamily } from "./activity-event.ts";
 import { absolutePath } from "./paths.ts";
+import { defaultSensitiveFiles, SensitiveFiles } from "./sensitive-files.ts";
 
 const flag = (event: ActivityEvent, bit: number): boolean => (event.record.field(fileLayout.flags) & bit) !== 0;
 
@@ -38,6 +39,8 @@ const other = (event: ActivityEvent): string | undefined => path(event, fileSect
 
 const hasInode = (event: ActivityEvent): boolean => event.record.exact(fileLayout.inode) !== 0n;
 
+const usual = new SensitiveFiles(defaultSensitiveFiles);
+
 export const fileFamily: ActivityFamily = {
   kinds: Object.values(types).map((type) => `file_${type}`),
   readers: {
@@ -49,6 +52,9 @@ export const fileFamily: ActivityFamily = {
     FileInode: (event) => (hasInode(event) ? String(event.record.exact(fileLayout.inode)) : undefined),
     Result: ({ record }) => String(record.signed(fileLayout.result)),
   },
+  // The kernel side knows only how the name ends.
+  observe: (event) =>
+    event.record.kind !== fileKind.access || (event.context.sensitive ?? usual).has(target(event) ?? ""),
   keywords: new Set(["TargetFilename", "SourceFilename"]),
   sections: { [fileSection.path]: "TargetFilename", [fileSection.other]: "SourceFilename" },
   ecs: (event) => ({ file: ecsFile(event) }),

@@ -13,6 +13,7 @@ import {
   type SourceId,
 } from "../event/mod.ts";
 import type { ProcessCache, ProcessEntry, Program, UserNames } from "../state/mod.ts";
+import type { SensitiveFiles } from "./sensitive-files.ts";
 
 /** What every live event can ask. */
 export interface NormalizeContext {
@@ -21,6 +22,8 @@ export interface NormalizeContext {
   readonly users: UserNames;
   /** Identity of host and boot: part of every process's identity. */
   readonly hostId: string;
+  /** Files whose being read is an event; the default list when absent. */
+  readonly sensitive?: SensitiveFiles;
 }
 
 /** Reads one field; `undefined`: the event does not have it. */
@@ -45,7 +48,7 @@ export abstract class LiveEvent<Self = never> implements NormalizedEvent {
   /** Number of the event among those of its kind on its CPU. */
   sequence = 0;
 
-  protected readonly context: NormalizeContext;
+  readonly context: NormalizeContext;
   readonly #readers: (Reader<Self> | undefined)[] = [];
   readonly #names: readonly string[];
   readonly #slots: readonly Slot[];

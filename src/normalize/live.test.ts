@@ -301,6 +301,7 @@ describe("Normalizer", () => {
       task: 1,
       recovered: 1,
       malformed: 3,
+      compat: 0,
       activities: {},
     });
   });

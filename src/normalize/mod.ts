@@ -27,6 +27,7 @@ export { type EventDetails, LiveEvent, type NormalizeContext } from "./live-even
 export { type AnyLiveEvent, Normalizer, type NormalizerOptions, type NormalizerStats } from "./normalizer.ts";
 export { ProcessEvent } from "./process-event.ts";
 export { endFields, startFields } from "./process-fields.ts";
+export { defaultSensitiveFiles, SensitiveFiles } from "./sensitive-files.ts";
 export { decodeExit, type ExitStatus } from "./signals.ts";
 export {
   type JournalRecord,

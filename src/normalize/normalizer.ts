@@ -6,10 +6,12 @@ import {
   ActivityRecord,
   activityKinds,
   eventKinds,
+  exeFlag,
   exitLayout,
   forkLayout,
   headerLayout,
   ProcessRecord,
+  processLayout,
   recordKind,
   sourceId,
   sourceRow,
@@ -35,6 +37,8 @@ export interface NormalizerStats {
   /** Of the inventory, what came from /proc: no kernel counter knows of these. */
   recovered: number;
   malformed: number;
+  /** Of starts and inventory, 32-bit programs: their system calls go another way. */
+  compat: number;
   /** By name of the activity (`activityKinds`), those that came. */
   readonly activities: Record<string, number>;
 }
@@ -51,7 +55,16 @@ interface Decoder {
 const body = headerLayout.bytes;
 
 export class Normalizer {
-  readonly stats: NormalizerStats = { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, activities: {} };
+  readonly stats: NormalizerStats = {
+    exec: 0,
+    fork: 0,
+    exit: 0,
+    task: 0,
+    recovered: 0,
+    malformed: 0,
+    compat: 0,
+    activities: {},
+  };
   /** All of the inventory has come through. */
   inventoryDone = false;
   readonly #processes: ProcessCache;
@@ -99,6 +112,7 @@ export class Normalizer {
       case recordKind.exec: {
         this.stats.exec++;
         this.#record.bind(bytes, at);
+        if (this.#isCompat()) this.stats.compat++;
         const timeMs = this.#clock.toEpochMs(this.#record.timeNs);
         this.#start.bind(this.#processes.exec(this.#record), timeMs, this.#record.sequence);
         return this.#start;
@@ -125,6 +139,7 @@ export class Normalizer {
         this.#record.bind(bytes, at);
         if (this.#record.isCoarse) this.stats.recovered++;
         else this.stats.task++;
+        if (this.#isCompat()) this.stats.compat++;
         // A live record that came first says the same or more: the inventory looks at the process later than its exec.
         if (this.#processes.find(pid, this.#record.startNs, this.#record.isCoarse)?.program === undefined)
           this.#processes.exec(this.#record);
@@ -136,6 +151,10 @@ export class Normalizer {
         this.stats.malformed++;
         return undefined;
     }
+  }
+
+  #isCompat(): boolean {
+    return (this.#record.field(processLayout.exeFlags) & exeFlag.compat) !== 0;
   }
 
   #takeActivity(kind: number, bytes: Buffer, at: number): ActivityEvent | undefined {

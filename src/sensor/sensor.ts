@@ -4,6 +4,7 @@
 import { kind, openFlag, optionsLayout, waitResult } from "../event/layout.gen.ts";
 import { createRing, RingReader } from "../ring/mod.ts";
 import { countersBytes, decodeCounters, type SensorCounters } from "./counters.ts";
+import { type FileSettings, fileMapEntries } from "./file-settings.ts";
 import { loadShim, type Pointer, ptr, type Shim, ShimError } from "./shim.ts";
 
 export interface SensorOptions {
@@ -18,6 +19,8 @@ export interface SensorOptions {
   readonly envNames: readonly string[];
   /** Pause of the shim between two drains of the kernel's ring. */
   readonly batchUs: number;
+  /** Nothing of it when absent. */
+  readonly files?: FileSettings;
   /** No eBPF: records come from {@link Sensor.inject}. Tests and benchmarks. */
   readonly injectOnly?: boolean;
   /** Leave the task iterator out, as on a kernel where it does not load. Tests. */
@@ -80,9 +83,17 @@ export class Sensor {
   readonly #counters = Buffer.alloc(countersBytes);
   #open = true;
 
-  private constructor(shim: Shim, handle: Pointer, memory: { critical: SharedArrayBuffer; bulk: SharedArrayBuffer }) {
+  readonly #files: FileSettings | undefined;
+
+  private constructor(
+    shim: Shim,
+    handle: Pointer,
+    files: FileSettings | undefined,
+    memory: { critical: SharedArrayBuffer; bulk: SharedArrayBuffer },
+  ) {
     this.#shim = shim;
     this.#handle = handle;
+    this.#files = files;
     this.#memory = memory;
     this.critical = new RingReader(memory.critical);
     this.bulk = new RingReader(memory.bulk);
@@ -117,7 +128,7 @@ export class Sensor {
       throw new SensorError(`Cannot load the eBPF programs: ${text || errnoName(errno)}`, errno);
     }
     const memory = { critical: createRing(options.criticalRingBytes), bulk: createRing(options.bulkRingBytes) };
-    return new Sensor(shim, handle as Pointer, memory);
+    return new Sensor(shim, handle as Pointer, options.files, memory);
   }
 
   /** Address of the native instance, for {@link wakeSensor} from another thread; valid until `close`. */
@@ -160,6 +171,8 @@ export class Sensor {
     for (const one of kinds) wanted[one] = 1;
     let result = this.#shim.sigil_prepare(this.#handle, ptr(wanted));
     if (result === 0) {
+      if (this.#files !== undefined)
+        for (const { map, key, value } of fileMapEntries(this.#files)) this.setMap(map, key, value);
       configure?.(this);
       result = this.#shim.sigil_enable(this.#handle, ptr(wanted));
     }

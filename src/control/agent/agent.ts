@@ -6,7 +6,7 @@ import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
 import { sourceId } from "../../event/mod.ts";
-import { logServices } from "../../normalize/mod.ts";
+import { logServices, SensitiveFiles } from "../../normalize/mod.ts";
 import { createRing } from "../../ring/mod.ts";
 import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
@@ -159,6 +159,10 @@ class Agent {
           bulkRingBytes: options.config.sensor.bulkRingSizeBytes,
           envNames: options.config.sensor.environmentNames,
           batchUs: sensorBatchUs,
+          files: {
+            sensitiveNames: new SensitiveFiles(options.config.sensor.sensitiveFiles).names,
+            excludedPrefixes: options.config.sensor.fileExcludePaths,
+          },
         },
         processes: {
           entriesMax: processesMax,
@@ -166,6 +170,8 @@ class Agent {
           bytesMax: processBytesMax,
           ancestorsMax: processAncestorsMax,
         },
+        sensitiveFiles: options.config.sensor.sensitiveFiles,
+        compatSystemCalls: options.config.sensor.compatSystemCalls,
         namespacesMax: userNamespacesMax,
         hostId: bootIdentity(host),
         hostMountNs: mountNamespace("self"),

@@ -26,7 +26,7 @@ function report(
   return {
     counters: { exec: of("exec"), fork: of("fork"), exit: of("exit"), task: of("task"), activities: {} },
     processes: { ...idleTable },
-    normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, activities: {} },
+    normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, compat: 0, activities: {} },
     routed: 0,
     faults: 0,
     lastFault: "",
@@ -59,7 +59,7 @@ describe("LossWatch", () => {
         { exec: { droppedKernelRing: 3, missed: 1 }, exit: { droppedSharedRing: 2 }, fork: { malformed: 4 } },
         {
           alertsDropped: 5,
-          normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 6, activities: {} },
+          normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 6, compat: 0, activities: {} },
         },
       ),
       0,
@@ -118,7 +118,7 @@ describe("LossWatch", () => {
 
 describe("the account at the end", () => {
   const sound = { seen: 10, delivered: 6, droppedKernelRing: 1, droppedSharedRing: 1, missed: 1, malformed: 1 };
-  const through = { exec: 6, fork: 0, exit: 0, task: 0, recovered: 9, malformed: 0, activities: {} };
+  const through = { exec: 6, fork: 0, exit: 0, task: 0, recovered: 9, malformed: 0, compat: 0, activities: {} };
 
   test("closes when everything seen is delivered or lost, and everything delivered came through", () => {
     const { loss } = watch();

@@ -2,6 +2,7 @@
 // JSON Schema, the reference page and the names of environment variables. Adding a key is adding a row; a row stands
 // here only when something reads it.
 
+import { defaultSensitiveFiles } from "../../normalize/mod.ts";
 import {
   boolean,
   choice,
@@ -47,6 +48,8 @@ function key<T, Suffix extends string>(
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const environmentName = text(/^[A-Za-z_][A-Za-z0-9_]{0,63}\*?$/, "the name of an environment variable");
+const sensitiveFile = text(/^\/(?:(?:\*\*|[^/\0]+)\/){0,32}[^/*\0]{1,63}$/, "a path whose last component has no star");
+const pathPrefix = text(/^\/[^\0]{0,1023}$/, "an absolute path");
 const tag = text(/^[A-Za-z0-9_.-]{1,128}\*?$/, "a tag such as attack.t1059 or attack.*");
 
 /** Sections in the order of the file. Those without keys are known, so that a later version's file gets a clear answer. */
@@ -75,6 +78,24 @@ export const sections = {
       bulk_ring_size: key(ringSize(256 * KiB, 1024 * MiB), 16 * MiB, "Memory for all other events. A power of two.", {
         stability: "incubating",
       }),
+      sensitive_files: key(
+        list(sensitiveFile, "patterns of paths"),
+        defaultSensitiveFiles,
+        "Files whose being opened for reading is an event (category file_access). A star stands for anything within a component, /**/ for any number of components; the last component is literal.",
+        { stability: "incubating" },
+      ),
+      file_exclude_paths: key(
+        list(pathPrefix, "beginnings of paths"),
+        [],
+        "Files below these paths whose opening, writing and closing is not recorded. End a folder with a slash. At most 128 bytes count.",
+        { stability: "incubating" },
+      ),
+      compat_system_calls: key(
+        choice(["auto", "always", "never"]),
+        "auto",
+        "Whether file activities by 32-bit system calls are recorded. It makes every system call of the host slower; auto: once a 32-bit program was started.",
+        { stability: "incubating" },
+      ),
       environment_names: key(
         list(environmentName, "environment variable names"),
         [

@@ -36,6 +36,7 @@ import {
   type NormalizeContext,
   Normalizer,
   RecordedEvent,
+  SensitiveFiles,
 } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
 import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
@@ -120,9 +121,10 @@ class DetectLoop {
   #early: Buffer[] | undefined = [];
   #earlyBytes = 0;
   #detached = false;
-  /** Activities were enabled once. */
-  #hasActivities = false;
   readonly #storm = new StormWatch();
+  /** Kinds that the live rules ask about. */
+  #asked: readonly number[] = [];
+  #isCompat = false;
 
   static open(start: StartMessage): DetectLoop | undefined {
     try {
@@ -152,7 +154,8 @@ class DetectLoop {
     this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
     this.#context = shared;
-    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock });
+    const sensitive = new SensitiveFiles(start.sensitiveFiles);
+    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock, sensitive });
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
     // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
@@ -178,6 +181,7 @@ class DetectLoop {
     let reportAt = performance.now() + this.#start.reportMs;
     for (;;) {
       const woken = this.#sensor.wait(sleepMs);
+      this.#watchCompat();
       const taken = this.#drain() + (this.#logs?.drain(this.#takeLog, drainMax) ?? 0);
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
@@ -335,6 +339,15 @@ class DetectLoop {
     });
   }
 
+  /** 32-bit programs are about: from now on their system calls are watched as well. */
+  #watchCompat(): void {
+    const { compatSystemCalls } = this.#start;
+    if (this.#isCompat || this.#asked.length === 0 || compatSystemCalls === "never") return;
+    if (compatSystemCalls === "auto" && this.#normalizer.stats.compat === 0) return;
+    this.#isCompat = true;
+    this.#enableKinds();
+  }
+
   /** Records the activities that the live rules ask about; what nobody asks about costs the host nothing. */
   #enable(engine: Engine): void {
     const asked = new Set(engine.sources.map((source) => sourceRow(source).name));
@@ -342,11 +355,16 @@ class DetectLoop {
     const kinds = activityKinds
       .filter(({ source, kind }) => asked.has(source) || asAudit.includes(kind))
       .map(({ kind }) => kind);
-    if (kinds.length === 0 && !this.#hasActivities) return;
-    this.#hasActivities = true;
+    if (kinds.length === 0 && this.#asked.length === 0) return;
+    this.#asked = kinds;
+    this.#enableKinds();
+    this.#watchCompat();
+  }
+
+  #enableKinds(): void {
     let fault = "";
     try {
-      this.#sensor.enable(kinds);
+      this.#sensor.enable(this.#isCompat && this.#asked.length > 0 ? [...this.#asked, recordKind.compat] : this.#asked);
     } catch (error) {
       if (!(error instanceof SensorError)) throw error;
       fault = error.message;

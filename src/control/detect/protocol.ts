@@ -13,6 +13,10 @@ export interface StartMessage {
   readonly type: "start";
   readonly sensor: SensorOptions;
   readonly processes: ProcessCacheOptions;
+  /** Patterns of files whose being read is an event. */
+  readonly sensitiveFiles: readonly string[];
+  /** Whether 32-bit system calls are watched: `auto` when a 32-bit program was started. */
+  readonly compatSystemCalls: "auto" | "always" | "never";
   readonly namespacesMax: number;
   /** Host and boot: part of every process's identity. */
   readonly hostId: string;
