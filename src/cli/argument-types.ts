@@ -44,7 +44,7 @@ export const alertFormat = oneOf(
   "FORMAT",
   alertFormats.filter((one) => one !== "auto"),
 );
-export const replayInput = oneOf("KIND", ["auto", "ndjson", "json", "evtx", "capture"]);
+export const replayInput = oneOf("KIND", ["auto", "ndjson", "json", "evtx", "auditd", "syslog", "capture"]);
 export const shell = oneOf("SHELL", ["bash", "zsh", "fish", "powershell"]);
 export const platform = oneOf("PLATFORM", ["linux", "windows"]);
 

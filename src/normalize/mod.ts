@@ -11,6 +11,7 @@ export {
   type FieldTests,
   loggedAuditTypes,
 } from "./audit/mod.ts";
+export { AuditNormalizer, type AuditProcess, auditLineMaxLength } from "./auditd/mod.ts";
 export { capabilityNames } from "./capabilities.ts";
 export {
   type EvtxDamage,

@@ -1,7 +1,7 @@
 // From a replayed event to what an alert is made from. Everything comes from the record and the place it was found:
 // nothing of this machine, no clock.
 
-import type { EventContext, HostContext } from "../../alert/mod.ts";
+import type { EventContext, HostContext, ProcessContext } from "../../alert/mod.ts";
 import { type RecordedEvent, valueText } from "../../normalize/mod.ts";
 import { fieldMaxChars, fieldsMax } from "./limits.ts";
 
@@ -32,6 +32,43 @@ export function eventContext(event: RecordedEvent): EventContext {
     ...(event.undated ? { extra: { undated: true } } : {}),
   };
 }
+
+/** The process of an event whose source says more of it than the record itself; `undefined` for others. */
+export function recordedProcess(event: RecordedEvent): ProcessContext | undefined {
+  const { process } = event.origin;
+  if (process === undefined) return undefined;
+  const { argv } = process;
+  const text = (name: string): string | undefined => {
+    const value = process[name];
+    return typeof value === "string" && value !== "" && value !== "?" ? value : undefined;
+  };
+  const pid = integer(text("pid"));
+  if (pid === undefined) return undefined;
+  const parent = integer(text("ppid"));
+  const ids = { euid: text("euid") ?? text("uid"), uid: text("uid"), gid: text("gid"), auid: text("auid") };
+  const name = text("comm");
+  const executable = text("exe");
+  const workingDirectory = text("cwd");
+  return {
+    entityId: "",
+    pid,
+    ...(name === undefined ? {} : { name }),
+    ...(executable === undefined ? {} : { executable }),
+    ...(typeof argv === "object" ? { args: argv, commandLine: argv.join(" ") } : {}),
+    ...(workingDirectory === undefined ? {} : { workingDirectory }),
+    ...(ids.euid === undefined ? {} : { user: { id: ids.euid } }),
+    ...(ids.uid === undefined ? {} : { realUser: { id: ids.uid } }),
+    ...(ids.gid === undefined ? {} : { group: { id: ids.gid } }),
+    ...(ids.auid === undefined || ids.auid === unset ? {} : { loginUserId: ids.auid }),
+    ...(parent === undefined ? {} : { parent: { entityId: "", pid: parent } }),
+  };
+}
+
+/** (uid_t)-1: nobody logged in for it. */
+const unset = "4294967295";
+
+const integer = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
 
 /** Hosts seen in recordings, by name: the encoder serializes each once. A fleet's forwarded logs have many. */
 const hostsMax = 4096;

@@ -25,8 +25,15 @@ const recordings = /\.(?:(?:capture|evtx|json|jsonl|ndjson)(?:\.(?:gz|zst|zstd))
 /** Recordings that this version does not read: left out aloud. */
 const notYet = /\.(?:etl|tar|tgz|tar\.(?:gz|zst))$/i;
 
+/** Names of log files; others have such names too, so what is in them decides. */
+const logs =
+  /(?:^|\/)(?:audit|auth|cron|maillog|messages|secure|syslog|[^/]*\.log)(?:\.log)?(?:[.-]\d{1,10})?(?:\.(?:gz|zst|zstd))?$/i;
+
 /** Whether a file, or a member of an archive, holds recorded events by its name. */
-export const isRecording = (name: string): boolean => recordings.test(name);
+export const isRecording = (name: string): boolean => recordings.test(name) || logs.test(name);
+
+/** Whether it is looked at only because it is named like a log. */
+export const isLogName = (name: string): boolean => !recordings.test(name) && logs.test(name);
 
 /** Whether a member of an archive is none that somebody put there: hidden, or what macOS adds to archives. */
 export const isHidden = (name: string): boolean => /(?:^|[/\\])(?:\.|__MACOSX[/\\])/.test(name);

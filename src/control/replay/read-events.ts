@@ -56,6 +56,8 @@ export async function readFirstEvents(
     }
     const reader = openReader(found.format, {
       table: fields,
+      path,
+      modifiedMs: first.value.modifiedMs,
       onEvent: ({ event }) => {
         if (events.length < countMax) events.push(event);
         else hasMore = true;

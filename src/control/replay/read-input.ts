@@ -8,14 +8,14 @@ import { take } from "./bytes.ts";
 import { type CapturedSource, CaptureScan } from "./capture.ts";
 import { detectFormat, type Format } from "./format.ts";
 import { inputReason, isInputError } from "./input-error.ts";
-import type { InputFile } from "./inputs.ts";
+import { type InputFile, isLogName } from "./inputs.ts";
 import { malformedLoggedMax, probeBytes, sourcesMax } from "./limits.ts";
 import type { Pending } from "./order.ts";
 import { type DirectFormat, type InputReader, openReader, type ReaderOptions } from "./readers.ts";
 import { openSources, type Source } from "./sources.ts";
 import { UnpackBudget } from "./unpack.ts";
 
-export const inputKinds = ["auto", "ndjson", "json", "evtx", "capture"] as const;
+export const inputKinds = ["auto", "ndjson", "json", "evtx", "auditd", "syslog", "capture"] as const;
 export type InputKind = (typeof inputKinds)[number];
 
 /** A line for the log. */
@@ -137,7 +137,15 @@ class Reading {
     const scan = format === "capture" ? new CaptureScan({ onDamage }, path === "-" || isMember) : undefined;
     if (scan !== undefined) this.#options.onCapture({ scan, input: number, path });
     const reader: InputReader =
-      scan ?? openReader(format as DirectFormat, { table: this.#options.fields, input: number, onEvent, onDamage });
+      scan ??
+      openReader(format as DirectFormat, {
+        table: this.#options.fields,
+        input: number,
+        path,
+        modifiedMs: source.modifiedMs,
+        onEvent,
+        onDamage,
+      });
     let isRead = false;
     try {
       for await (const chunk of rest) {
@@ -187,17 +195,28 @@ class Reading {
     const { input } = this.#options;
     if (input !== "auto") return input;
     const found = detectFormat(head);
-    if ("format" in found) return found.format;
-    const readable = "EVTX, NDJSON, JSON and captures, also in gzip, zstd and zip";
+    if ("format" in found) {
+      if (found.isGuess !== true || !this.#isTried(path, isMember)) return found.format;
+      this.#say("warn", "input skipped", path, "it is no log of a known form");
+      return undefined;
+    }
+    const readable = "EVTX, NDJSON, JSON, logs of auditd and syslog, and captures, also in gzip, zstd and zip";
     this.#refuse(path, isMember, `this version does not read ${found.unsupported}; it reads ${readable}`);
     return undefined;
   }
 
+  /** It is only looked at because of its name, which other files have too. */
+  #isTried(path: string, isMember: boolean): boolean {
+    return (isMember || !this.#file.named) && isLogName(path);
+  }
+
   /** What is no recording: the user's mistake when it was named, a loss in an archive, and below a folder to be expected. */
   #refuse(path: string, isMember: boolean, reason: string): void {
-    if (isMember) this.#isPartial = true;
-    else if (this.#file.named) this.#isUsage = true;
-    if (isMember || this.#file.named) this.#say("error", "input cannot be read", path, reason);
+    const isTried = this.#isTried(path, isMember);
+    if (isMember && !isTried) this.#isPartial = true;
+    else if (!isMember && this.#file.named) this.#isUsage = true;
+    if ((isMember && !isTried) || (!isMember && this.#file.named))
+      this.#say("error", "input cannot be read", path, reason);
     else this.#say("warn", "input skipped", path, reason);
   }
 

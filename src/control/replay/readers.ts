@@ -2,7 +2,14 @@
 // thrown; only an input that is something else altogether is an error.
 
 import type { FieldTable } from "../../event/mod.ts";
-import { EvtxReader, JsonNormalizer, type RecordedEvent } from "../../normalize/mod.ts";
+import {
+  AuditNormalizer,
+  EvtxReader,
+  type Fields,
+  JsonNormalizer,
+  type RecordedEvent,
+  SyslogNormalizer,
+} from "../../normalize/mod.ts";
 import type { Format } from "./format.ts";
 import type { Pending } from "./order.ts";
 import { LineSplitter, type OnRecord, ValueSplitter } from "./records.ts";
@@ -27,6 +34,10 @@ export interface ReaderOptions {
   readonly onEvent: (record: Pending, bytes: number) => void;
   /** Index of the input. */
   readonly input: number;
+  /** As alerts name it: tells the service of log lines that do not. */
+  readonly path: string;
+  /** When the input was last changed, milliseconds since the epoch: decides the year of log lines without one. */
+  readonly modifiedMs: number | undefined;
   /** Where in the input (a line, or a byte), why, and how many records it cost. */
   readonly onDamage: (
     where: { readonly line: number } | { readonly offset: number },
@@ -39,7 +50,16 @@ export interface ReaderOptions {
 export type DirectFormat = Exclude<Format, "capture">;
 
 export function openReader(format: DirectFormat, options: ReaderOptions): InputReader {
-  return format === "evtx" ? new EvtxInput(options) : new JsonInput(format, options);
+  switch (format) {
+    case "evtx":
+      return new EvtxInput(options);
+    case "auditd":
+      return new AuditInput(options);
+    case "syslog":
+      return new SyslogInput(options);
+    default:
+      return new JsonInput(format, options);
+  }
 }
 
 /** Numbers the events of one input and gives undated ones the time of those before them. */
@@ -55,14 +75,19 @@ class Intake {
     this.#input = input;
   }
 
-  add(event: RecordedEvent, bytes: number): void {
+  /** `sequence` is given by formats whose events do not come in the order of the input. */
+  add(event: RecordedEvent, bytes: number, sequence: number = this.#sequence++): void {
     if (event.undated) {
       this.undated++;
       event.timeMs = this.#lastMs;
     } else this.#lastMs = event.timeMs;
-    this.#onEvent({ event, input: this.#input, sequence: this.#sequence++ }, bytes);
+    this.#onEvent({ event, input: this.#input, sequence }, bytes);
   }
 }
+
+/** A record of `journalctl --output=json` that has a message. */
+const isJournal = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && "__REALTIME_TIMESTAMP" in value && "MESSAGE" in value;
 
 class JsonInput implements InputReader {
   malformed = 0;
@@ -72,6 +97,7 @@ class JsonInput implements InputReader {
   constructor(format: "ndjson" | "json", options: ReaderOptions) {
     const { onDamage } = options;
     const normalizer = new JsonNormalizer(options.table);
+    const journal = new SyslogNormalizer(options.table);
     this.#intake = new Intake(options);
     const malformed = (line: number, problem: string): void => {
       this.malformed++;
@@ -89,8 +115,9 @@ class JsonInput implements InputReader {
         malformed(line, "not valid JSON");
         return;
       }
-      const event = normalizer.normalize(value);
-      if (event === undefined) malformed(line, "not a JSON object");
+      const event = isJournal(value) ? journal.journal(value) : normalizer.normalize(value);
+      if (event === undefined)
+        malformed(line, isJournal(value) ? "a journal record without a message" : "not a JSON object");
       else this.#intake.add(event, text.length);
     };
     this.#splitter = format === "ndjson" ? new LineSplitter(onRecord) : new ValueSplitter(onRecord);
@@ -112,6 +139,91 @@ class JsonInput implements InputReader {
     this.#splitter.end();
   }
 }
+
+/** Records of the audit log. The position of an event is the number of its line, from 0. */
+class AuditInput implements InputReader {
+  malformed = 0;
+  damageCount = 0;
+  readonly #intake: Intake;
+  readonly #splitter: LineSplitter;
+  readonly #normalizer: AuditNormalizer;
+
+  constructor(options: ReaderOptions) {
+    const tell = (line: number, problem: string, lost: number): void => {
+      this.malformed += lost;
+      this.damageCount++;
+      options.onDamage({ line }, problem, lost);
+    };
+    this.#intake = new Intake(options);
+    this.#normalizer = new AuditNormalizer({
+      table: options.table,
+      onEvent: (event, position) => this.#intake.add(event, averageLineBytes, position),
+      onDamage: (position, problem) => tell(position + 1, problem, 0),
+    });
+    this.#splitter = new LineSplitter((text, line, problem) => {
+      const wrong = text === undefined ? problem : this.#normalizer.line(withoutReturn(text), line - 1);
+      if (wrong !== undefined) tell(line, wrong, 1);
+    });
+  }
+
+  get undated(): number {
+    return this.#intake.undated;
+  }
+
+  push(chunk: Buffer): void {
+    this.#splitter.push(chunk);
+  }
+
+  end(): void {
+    this.#splitter.end();
+    this.#normalizer.flush();
+  }
+}
+
+/** What an audit record takes in memory beside its object, roughly: it decides when to write to disk, no more. */
+const averageLineBytes = 400;
+
+/** Lines of syslog files. The position of an event is the number of its line, from 0. */
+class SyslogInput implements InputReader {
+  malformed = 0;
+  readonly #intake: Intake;
+  readonly #splitter: LineSplitter;
+
+  constructor(options: ReaderOptions) {
+    const { path, modifiedMs = yearlessMs } = options;
+    const normalizer = new SyslogNormalizer(options.table);
+    const place = { path: path.replace(/\.(?:gz|zst|zstd)$/i, ""), referenceMs: modifiedMs, zone: "utc" } as const;
+    this.#intake = new Intake(options);
+    this.#splitter = new LineSplitter((text, line, problem) => {
+      const event = text === undefined ? undefined : normalizer.line(withoutReturn(text), place);
+      if (event !== undefined) this.#intake.add(event, text?.length ?? 0, line - 1);
+      if (text !== undefined) return;
+      this.malformed++;
+      options.onDamage({ line }, problem, 1);
+    });
+  }
+
+  get damageCount(): number {
+    return this.malformed;
+  }
+
+  get undated(): number {
+    return this.#intake.undated;
+  }
+
+  push(chunk: Buffer): void {
+    this.#splitter.push(chunk);
+  }
+
+  end(): void {
+    this.#splitter.end();
+  }
+}
+
+/** Times without a year, of a stream that nobody knows the age of, are of 1970: not of whatever year the replay is made in. */
+const yearlessMs = Date.UTC(1970, 11, 31);
+
+const withoutReturn = (line: string): string => (line.endsWith("\r") ? line.slice(0, -1) : line);
 
 class EvtxInput implements InputReader {
   damageCount = 0;

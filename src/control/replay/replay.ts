@@ -8,7 +8,7 @@ import type { FieldTable, NormalizedEvent } from "../../event/mod.ts";
 import { JsonNormalizer } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
-import { eventContext, Hosts } from "./context.ts";
+import { eventContext, Hosts, recordedProcess } from "./context.ts";
 import { reasonOf } from "./input-error.ts";
 import { findInputs, type InputFile } from "./inputs.ts";
 import { type Before, orderOf, type Pending, TimeSorter } from "./order.ts";
@@ -227,7 +227,14 @@ class Replay {
   }: Pending): Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId: string } {
     const host = this.#hosts.of(event);
     const { recordId } = event.origin;
-    return { event: eventContext(event), ...(host === undefined ? {} : { host }), sequence, recordId };
+    const process = recordedProcess(event);
+    return {
+      event: eventContext(event),
+      ...(host === undefined ? {} : { host }),
+      ...(process === undefined ? {} : { process }),
+      sequence,
+      recordId,
+    };
   }
 
   /** Gives the alerts of an event to the output; false when it wants no more. */

@@ -14,6 +14,8 @@ import { isZip, openZip } from "./zip.ts";
 export interface Source {
   /** The input as given; of a member, the archive as given, `!` and the member's name in it. */
   readonly path: string;
+  /** When it was last changed, milliseconds since the epoch, as its folder or its archive says; `undefined` for a stream. */
+  readonly modifiedMs: number | undefined;
   /** Something was unpacked to get at it. */
   readonly isPacked: boolean;
   /** Chunks, of text in UTF-8 without a byte order mark; a chunk is valid until the next one is asked for. May end with an error. */
@@ -47,14 +49,26 @@ export async function* openSources(
   let file: FileHandle | undefined;
   try {
     if (path === "-") {
-      yield* sourcesOf(path, countStored(toBuffers(stdin), budget), undefined, { isText, budget, depth: 0 });
+      yield* sourcesOf(path, countStored(toBuffers(stdin), budget), undefined, {
+        isText,
+        budget,
+        depth: 0,
+        modifiedMs: undefined,
+      });
       return;
     }
     file = await open(path, "r");
-    const isRegular = (await file.stat()).isFile();
+    const stat = await file.stat();
+    const isRegular = stat.isFile();
+    const modifiedMs = isRegular ? stat.mtimeMs : undefined;
     // Pipes and devices have no offsets and no end that could be asked for.
     const chunks = isRegular ? fileRange(file, 0, Number.POSITIVE_INFINITY) : fileChunks(path);
-    yield* sourcesOf(path, countStored(chunks, budget), isRegular ? file : undefined, { isText, budget, depth: 0 });
+    yield* sourcesOf(path, countStored(chunks, budget), isRegular ? file : undefined, {
+      isText,
+      budget,
+      depth: 0,
+      modifiedMs,
+    });
   } finally {
     await file?.close();
   }
@@ -65,6 +79,7 @@ interface Context {
   readonly budget: UnpackBudget;
   /** Archives around this one. */
   readonly depth: number;
+  readonly modifiedMs: number | undefined;
 }
 
 async function* sourcesOf(
@@ -80,6 +95,7 @@ async function* sourcesOf(
     let digest: string | undefined;
     yield {
       path,
+      modifiedMs: context.modifiedMs,
       isPacked: isPacked || depth > 0,
       chunks: isText ? toUtf8(chunks) : chunks,
       digest: () => {
@@ -128,7 +144,11 @@ async function* membersOf(
       const name = `${path}!${member.name}`;
       try {
         const chunks = member.chunks(isInPlace ? context.budget : undefined);
-        yield* sourcesOf(name, chunks, undefined, { ...context, depth: context.depth + 1 });
+        yield* sourcesOf(name, chunks, undefined, {
+          ...context,
+          depth: context.depth + 1,
+          modifiedMs: member.modifiedMs,
+        });
       } catch (error) {
         if (!isInputError(error) || error instanceof BombError) throw error;
         yield { path: name, problem: inputReason(error), isLoss: true };

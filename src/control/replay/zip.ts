@@ -19,6 +19,8 @@ import { type Compression, countStored, countUnpacked, decompress, type UnpackBu
 export interface ZipMember {
   /** As the archive has it. */
   readonly name: string;
+  /** As the archive has it: a local time of nobody knows where, taken as UTC. Milliseconds since the epoch. */
+  readonly modifiedMs: number;
   /**
    * Its bytes as they were before they were archived. May end with an error: {@link InputError}, or of the decompressor. What is read of the
    * archive counts as stored in `stored`.
@@ -133,6 +135,7 @@ export async function openZip(file: FileHandle, budget: UnpackBudget): Promise<Z
   found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const members = found.map(({ name, entry }) => ({
     name,
+    modifiedMs: entry.getLastModDate({ timezone: "UTC", forceDosFormat: true }).getTime(),
     chunks: (count?: UnpackBudget) => memberBytes(zip, file, entry, budget, count),
   }));
   return { members, problems, close: () => void zip.removeAllListeners("entry") };

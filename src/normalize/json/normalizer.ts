@@ -69,10 +69,10 @@ export class JsonNormalizer {
 
   /** The event as text that {@link unpack} makes the same event from, for the time that it must wait on disk. O(size). */
   pack(event: RecordedEvent): string {
-    const { source, product, host, provider, code, recordId, raw } = event.origin;
+    const { source, product, host, provider, code, recordId, raw, process } = event.origin;
     // What the fields were made from says all, and less is written; fields that are all there is stand for themselves.
     if (raw !== event.fields) return JSON.stringify(raw);
-    const packed: Packed = [event.fields, source, event.undated, product, host, provider, code, recordId];
+    const packed: Packed = [event.fields, source, event.undated, product, host, provider, code, recordId, process];
     return JSON.stringify(packed);
   }
 
@@ -81,8 +81,9 @@ export class JsonNormalizer {
     const value: unknown = JSON.parse(text);
     let event: RecordedEvent | undefined;
     if (Array.isArray(value)) {
-      const [fields, source, undated, product, host, provider, code, recordId] = value as unknown as Packed;
-      const origin = { source, product, host, provider, code, recordId, raw: fields };
+      const [fields, source, undated, product, host, provider, code, recordId, process] = value as unknown as Packed;
+      const about = process === undefined || process === null ? {} : { process };
+      const origin = { source, product, host, provider, code, recordId, raw: fields, ...about };
       event = new RecordedEvent(this.#table, fields, { ...origin, timeMs: undated ? undefined : timeMs });
     } else event = this.normalize(value);
     if (event === undefined) throw new Error("Cannot unpack an event: it was not packed here");
@@ -100,6 +101,7 @@ type Packed = readonly [
   provider: string,
   code: string,
   recordId: string,
+  process?: Origin["process"] | null,
 ];
 
 /** A record's own time, unless it is before 1970: nothing was logged then. */

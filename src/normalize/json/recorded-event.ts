@@ -29,6 +29,11 @@ export interface Origin {
   readonly recordId: string;
   /** The record as it was read, or its fields when it had another form; fields that a rule names with dots are looked up in it. */
   readonly raw: Fields;
+  /**
+   * What other records of the same event say of its process, where a source spreads an event over several: for alerts, never for rules.
+   * Names are those of the source.
+   */
+  readonly process?: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** Walks deeper than this stop: no source nests like it, hostile input does. */
