@@ -203,7 +203,7 @@ const elsewhere =
   "cisco/-/duo cisco/-/ldp cisco/-/syslog django/application/- fortigate/-/event fortios/-/sslvpnd gcp/-/gcp.audit gcp/-/google_workspace.admin " +
   "gcp/-/google_workspace.login github/-/audit huawei/-/bgp juniper/-/bgp jvm/application/- kubernetes/application/audit m365/-/audit m365/-/exchange " +
   "m365/-/threat_detection m365/-/threat_management nodejs/application/- okta/-/okta onelogin/-/onelogin.events opencanary/application/- " +
-  "paloalto/appliance/globalprotect python/application/- qualys/-/- rpc_firewall/application/- ruby_on_rails/application/- spring/application/- " +
+  "paloalto/appliance/globalprotect paloalto/file_event/globalprotect python/application/- qualys/-/- rpc_firewall/application/- ruby_on_rails/application/- spring/application/- " +
   "sql/application/- velocity/application/- zeek/-/dce_rpc zeek/-/dns zeek/-/http zeek/-/kerberos zeek/-/rdp zeek/-/smb_files zeek/-/x509 zeek/-/conn " +
   "-/antivirus/- -/database/- -/dns/- -/firewall/- -/proxy/- -/webserver/apache -/webserver/nginx -/webserver/- -/-/netflow";
 

@@ -59,6 +59,17 @@ export function sourceId(name: string): SourceId {
 /** The id of a source by name, or `undefined`. */
 export const findSource = (name: string): SourceId | undefined => ids.get(name);
 
+const byCategory = new Map<string, SourceId>();
+for (const [id, { product, categories }] of sourceTable.entries())
+  for (const category of categories) {
+    const key = `${product}/${category}`;
+    if (!byCategory.has(key)) byCategory.set(key, id);
+  }
+
+/** The first source of a product (`windows`) that is of a category (`ps_script`), or `undefined`. */
+export const categorySource = (product: string, category: string): SourceId | undefined =>
+  byCategory.get(`${product}/${category}`);
+
 /** What is known about a source; throws RangeError for an id that is not in the catalogue. */
 export function sourceRow(id: SourceId): SourceRow {
   const found = sourceTable[id];

@@ -6,6 +6,7 @@ export { type AuditRow, auditKeys, auditRows, auditSyscalls } from "./audit-tabl
 export {
   type Catalogue,
   type CatalogueOptions,
+  categorySource,
   channelSource,
   createCatalogue,
   findSource,

@@ -1,7 +1,7 @@
 // Which event source a flat record belongs to: by channel and event id, by provider, by ECS category, by the words of a log
 // source in the record itself, and at last by the fields that it has.
 
-import { channelSource, findSource, type SourceId, sourceId, sysmonSource } from "../../event/mod.ts";
+import { categorySource, channelSource, findSource, type SourceId, sourceId, sysmonSource } from "../../event/mod.ts";
 import { ecsSource } from "./ecs.ts";
 import { type Fields, own } from "./recorded-event.ts";
 import { type Flat, object } from "./shapes.ts";
@@ -47,7 +47,13 @@ export function classify(flat: Flat): SourceId {
     const found = fromEventId(flat, eventId);
     if (found !== undefined) return found;
   }
-  return fromFields(fields, flat.product) ?? fromModule(flat.raw, flat.provider) ?? productOther(flat.product) ?? other;
+  return (
+    fromFields(fields, flat.product) ??
+    fromModule(flat.raw, flat.provider) ??
+    productOther(flat.product) ??
+    productOther(word(object(own(flat.raw, "logsource")) ?? flat.raw, "product")) ??
+    other
+  );
 }
 
 const productOther = (product: string): SourceId | undefined =>
@@ -57,11 +63,7 @@ const productOther = (product: string): SourceId | undefined =>
 function fromWords(raw: Fields): SourceId | undefined {
   const inner = object(own(raw, "logsource"));
   const from = inner ?? raw;
-  const word = (name: string): string => {
-    const value = own(from, name);
-    return typeof value === "string" && value.length <= 64 ? value.toLowerCase() : "";
-  };
-  const [product, category, service] = [word("product"), word("category"), word("service")];
+  const [product, category, service] = [word(from, "product"), word(from, "category"), word(from, "service")];
   if (category === "" && service === "") return undefined;
   if (product === "" && inner === undefined)
     return category === "" ? undefined : (findSource(`any/${category}`) ?? findSource(`generic/${category}`));
@@ -69,6 +71,13 @@ function fromWords(raw: Fields): SourceId | undefined {
     [product, category, service],
     [product, category],
     [product, service],
+  ]) {
+    const found = findSource(parts.filter((part) => part !== "").join("/"));
+    if (found !== undefined && parts.every((part) => part !== "" || parts.length === 3)) return found;
+  }
+  const ofCategory = product === "" || category === "" ? undefined : categorySource(product, category);
+  if (ofCategory !== undefined) return ofCategory;
+  for (const parts of [
     ["any", category],
     ["generic", category, service],
     ["generic", category],
@@ -78,6 +87,11 @@ function fromWords(raw: Fields): SourceId | undefined {
     if (found !== undefined && parts.every((part) => part !== "" || parts.length === 3)) return found;
   }
   return undefined;
+}
+
+function word(from: Fields, name: string): string {
+  const value = own(from, name);
+  return typeof value === "string" && value.length <= 64 ? value.toLowerCase() : "";
 }
 
 /** Event ids that fields of their own confirm. */
