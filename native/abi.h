@@ -246,5 +246,6 @@ struct sigil_ring {
 };
 
 #include "abi/file.h"
+#include "abi/operation.h"
 
 #endif

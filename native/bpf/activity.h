@@ -44,6 +44,20 @@ struct activity {
 
 INLINE struct task_struct *current_task(void) { return (struct task_struct *)bpf_get_current_task(); }
 
+/* Did the thread enter the kernel by a 32-bit system call (TS_COMPAT)? Such calls have tracepoints of their own on no machine, so only
+ * what is told from inside the kernel can say so. */
+#if defined(__TARGET_ARCH_x86)
+struct thread_info { u32 status; } __attribute__((preserve_access_index));
+struct task_struct___info { struct thread_info thread_info; } __attribute__((preserve_access_index));
+INLINE u32 compat_flag(struct task_struct *task) {
+  struct task_struct___info *t = (void *)task;
+  if (!bpf_core_field_exists(t->thread_info)) return 0;
+  return BPF_CORE_READ(t, thread_info.status) & 2 ? SIGIL_ACTOR_COMPAT : 0;
+}
+#else
+INLINE u32 compat_flag(struct task_struct *task) { return 0; }
+#endif
+
 /* Who acts now. In a soft interrupt this is whoever happened to run: such programs fill the actor themselves. */
 INLINE void actor_fill(struct sigil_actor *a, struct task_struct *task, u32 fixed_bytes, u32 flags) {
   struct task_struct *leader = BPF_CORE_READ(task, group_leader);
@@ -55,7 +69,7 @@ INLINE void actor_fill(struct sigil_actor *a, struct task_struct *task, u32 fixe
   a->euid = BPF_CORE_READ(cred, euid.val);
   a->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
   a->fixed_bytes = fixed_bytes;
-  a->flags = flags;
+  a->flags = flags | compat_flag(task);
   bpf_get_current_comm(a->comm, sizeof(a->comm));
 }
 

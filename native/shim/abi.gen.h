@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0x22f7a9b46ea851e6ull
+#define SIGIL_ABI_DIGEST 0xc2e73e29c10e3bfull
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");
@@ -125,4 +125,40 @@ _Static_assert(offsetof(struct sigil_file, value) == 48, "sigil_file.value");
 _Static_assert(offsetof(struct sigil_file, value2) == 52, "sigil_file.value2");
 _Static_assert(offsetof(struct sigil_file, flags) == 56, "sigil_file.flags");
 _Static_assert(offsetof(struct sigil_file, reserved) == 60, "sigil_file.reserved");
+_Static_assert(sizeof(struct sigil_operation) == 88, "sigil_operation");
+_Static_assert(offsetof(struct sigil_operation, target_start_ns) == 0, "sigil_operation.target_start_ns");
+_Static_assert(offsetof(struct sigil_operation, address) == 8, "sigil_operation.address");
+_Static_assert(offsetof(struct sigil_operation, length) == 16, "sigil_operation.length");
+_Static_assert(offsetof(struct sigil_operation, flags) == 24, "sigil_operation.flags");
+_Static_assert(offsetof(struct sigil_operation, inode) == 32, "sigil_operation.inode");
+_Static_assert(offsetof(struct sigil_operation, result) == 40, "sigil_operation.result");
+_Static_assert(offsetof(struct sigil_operation, call) == 48, "sigil_operation.call");
+_Static_assert(offsetof(struct sigil_operation, code) == 52, "sigil_operation.code");
+_Static_assert(offsetof(struct sigil_operation, target_pid) == 56, "sigil_operation.target_pid");
+_Static_assert(offsetof(struct sigil_operation, target_ns_pid) == 60, "sigil_operation.target_ns_pid");
+_Static_assert(offsetof(struct sigil_operation, target_uid) == 64, "sigil_operation.target_uid");
+_Static_assert(offsetof(struct sigil_operation, value) == 68, "sigil_operation.value");
+_Static_assert(offsetof(struct sigil_operation, value2) == 72, "sigil_operation.value2");
+_Static_assert(offsetof(struct sigil_operation, major) == 76, "sigil_operation.major");
+_Static_assert(offsetof(struct sigil_operation, minor) == 80, "sigil_operation.minor");
+_Static_assert(offsetof(struct sigil_operation, marks) == 84, "sigil_operation.marks");
+_Static_assert(sizeof(struct sigil_credentials) == 88, "sigil_credentials");
+_Static_assert(offsetof(struct sigil_credentials, cap_effective_before) == 0, "sigil_credentials.cap_effective_before");
+_Static_assert(offsetof(struct sigil_credentials, cap_permitted_before) == 8, "sigil_credentials.cap_permitted_before");
+_Static_assert(offsetof(struct sigil_credentials, cap_effective) == 16, "sigil_credentials.cap_effective");
+_Static_assert(offsetof(struct sigil_credentials, cap_permitted) == 24, "sigil_credentials.cap_permitted");
+_Static_assert(offsetof(struct sigil_credentials, uid_before) == 32, "sigil_credentials.uid_before");
+_Static_assert(offsetof(struct sigil_credentials, euid_before) == 36, "sigil_credentials.euid_before");
+_Static_assert(offsetof(struct sigil_credentials, suid_before) == 40, "sigil_credentials.suid_before");
+_Static_assert(offsetof(struct sigil_credentials, gid_before) == 44, "sigil_credentials.gid_before");
+_Static_assert(offsetof(struct sigil_credentials, egid_before) == 48, "sigil_credentials.egid_before");
+_Static_assert(offsetof(struct sigil_credentials, sgid_before) == 52, "sigil_credentials.sgid_before");
+_Static_assert(offsetof(struct sigil_credentials, uid) == 56, "sigil_credentials.uid");
+_Static_assert(offsetof(struct sigil_credentials, euid) == 60, "sigil_credentials.euid");
+_Static_assert(offsetof(struct sigil_credentials, suid) == 64, "sigil_credentials.suid");
+_Static_assert(offsetof(struct sigil_credentials, gid) == 68, "sigil_credentials.gid");
+_Static_assert(offsetof(struct sigil_credentials, egid) == 72, "sigil_credentials.egid");
+_Static_assert(offsetof(struct sigil_credentials, sgid) == 76, "sigil_credentials.sgid");
+_Static_assert(offsetof(struct sigil_credentials, call) == 80, "sigil_credentials.call");
+_Static_assert(offsetof(struct sigil_credentials, reserved) == 84, "sigil_credentials.reserved");
 #endif

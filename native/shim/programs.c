@@ -7,11 +7,17 @@
   extern const unsigned int sigil_##name##_object_size;
 OBJECT(process)
 OBJECT(file)
+OBJECT(operation)
+OBJECT(system)
+OBJECT(uring)
 
 /* In the order of enum object_id. */
 const struct object_source object_sources[OBJECTS] = {
   {"process", sigil_process_object, &sigil_process_object_size},
   {"file", sigil_file_object, &sigil_file_object_size},
+  {"operation", sigil_operation_object, &sigil_operation_object_size},
+  {"system", sigil_system_object, &sigil_system_object_size},
+  {"uring", sigil_uring_object, &sigil_uring_object_size},
 };
 
 #define OPENS {SIGIL_KIND_FILE_CREATE, SIGIL_KIND_FILE_WRITE, SIGIL_KIND_FILE_ACCESS}
@@ -72,6 +78,52 @@ const struct program_row program_rows[] = {
 #ifdef __x86_64__
   {OBJECT_FILE, "file_compat", .kinds = {SIGIL_KIND_COMPAT}, .optional = 1},
 #endif
+
+  /* kernel operations */
+  {OBJECT_OPERATION, "operation_setuid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setuid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setgid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setgid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setreuid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setreuid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setregid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setregid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setresuid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setresuid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setresgid_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_setresgid", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_capset_enter", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_capset", .kinds = {SIGIL_KIND_OPERATION_CREDENTIALS, SIGIL_KIND_OPERATION_CAPABILITIES}},
+  {OBJECT_OPERATION, "operation_ptrace", .kinds = {SIGIL_KIND_OPERATION_PTRACE}},
+  {OBJECT_OPERATION, "operation_process_vm_readv", .kinds = {SIGIL_KIND_OPERATION_MEMORY}},
+  {OBJECT_OPERATION, "operation_process_vm_writev", .kinds = {SIGIL_KIND_OPERATION_MEMORY}},
+  {OBJECT_OPERATION, "operation_signal", .kinds = {SIGIL_KIND_OPERATION_SIGNAL}},
+  {OBJECT_OPERATION, "operation_memfd_create", .kinds = {SIGIL_KIND_OPERATION_MEMFD}},
+  {OBJECT_OPERATION, "operation_mmap", .kinds = {SIGIL_KIND_OPERATION_EXECUTABLE, SIGIL_KIND_OPERATION_LIBRARY}},
+  {OBJECT_OPERATION, "operation_mprotect", .kinds = {SIGIL_KIND_OPERATION_EXECUTABLE}},
+  {OBJECT_OPERATION, "operation_pkey_mprotect", .kinds = {SIGIL_KIND_OPERATION_EXECUTABLE}},
+  {OBJECT_OPERATION, "operation_userfaultfd", .kinds = {SIGIL_KIND_OPERATION_USERFAULTFD}},
+  {OBJECT_SYSTEM, "system_finit_module", .kinds = {SIGIL_KIND_OPERATION_MODULE}},
+  {OBJECT_SYSTEM, "system_init_module", .kinds = {SIGIL_KIND_OPERATION_MODULE}},
+  {OBJECT_SYSTEM, "system_module_load", .kinds = {SIGIL_KIND_OPERATION_MODULE}},
+  {OBJECT_SYSTEM, "system_delete_module", .kinds = {SIGIL_KIND_OPERATION_UNLOAD}},
+  {OBJECT_SYSTEM, "system_bpf", .kinds = {SIGIL_KIND_OPERATION_BPF}},
+  {OBJECT_SYSTEM, "system_mount", .kinds = {SIGIL_KIND_OPERATION_MOUNT}},
+  {OBJECT_SYSTEM, "system_move_mount", .kinds = {SIGIL_KIND_OPERATION_MOUNT}},
+  {OBJECT_SYSTEM, "system_pivot_root", .kinds = {SIGIL_KIND_OPERATION_MOUNT}},
+  {OBJECT_SYSTEM, "system_chroot", .kinds = {SIGIL_KIND_OPERATION_MOUNT}},
+  {OBJECT_SYSTEM, "system_umount", .kinds = {SIGIL_KIND_OPERATION_UNMOUNT}},
+  {OBJECT_SYSTEM, "system_unshare", .kinds = {SIGIL_KIND_OPERATION_NAMESPACE}},
+  {OBJECT_SYSTEM, "system_setns", .kinds = {SIGIL_KIND_OPERATION_NAMESPACE}},
+  {OBJECT_SYSTEM, "system_newtask", .kinds = {SIGIL_KIND_OPERATION_NAMESPACE}},
+  {OBJECT_SYSTEM, "system_prctl", .kinds = {SIGIL_KIND_OPERATION_PRCTL}},
+  {OBJECT_SYSTEM, "system_personality", .kinds = {SIGIL_KIND_OPERATION_PERSONALITY}},
+  {OBJECT_SYSTEM, "system_keyctl", .kinds = {SIGIL_KIND_OPERATION_KEYRING}},
+  {OBJECT_SYSTEM, "system_add_key", .kinds = {SIGIL_KIND_OPERATION_KEYRING}},
+  {OBJECT_SYSTEM, "system_request_key", .kinds = {SIGIL_KIND_OPERATION_KEYRING}},
+  {OBJECT_URING, "uring_setup", .kinds = {SIGIL_KIND_OPERATION_URING}},
+  {OBJECT_URING, "uring_request", .instead = "uring_request_sqe", .kinds = {SIGIL_KIND_OPERATION_URING_REQUEST, SIGIL_KIND_OPERATION_URING_CREATE, SIGIL_KIND_OPERATION_URING_DELETE, SIGIL_KIND_OPERATION_URING_RENAME}},
+  {OBJECT_URING, "uring_request_sqe", .instead = "uring_request", .kinds = {SIGIL_KIND_OPERATION_URING_REQUEST, SIGIL_KIND_OPERATION_URING_CREATE, SIGIL_KIND_OPERATION_URING_DELETE, SIGIL_KIND_OPERATION_URING_RENAME}},
 };
 const u32 program_count = sizeof(program_rows) / sizeof(program_rows[0]);
 _Static_assert(sizeof(program_rows) / sizeof(program_rows[0]) <= PROGRAMS_MAX, "PROGRAMS_MAX");

@@ -1,7 +1,7 @@
 // Every kind of activity (native/abi/*.h) as one row: its number in records, its name in accounts, and the log source whose
 // events it becomes. A new kind is a row here, a reader in src/normalize, and a program in native/bpf.
 
-import { fileKind } from "./layout.gen.ts";
+import { fileKind, operationKind } from "./layout.gen.ts";
 
 export interface ActivityKind {
   /** As in the header of its records. */
@@ -36,6 +36,29 @@ export const activityKinds: readonly ActivityKind[] = [
   // dns
 
   // kernel operations
+  of("credentials", operationKind.credentials, "linux/credential_change"),
+  of("capabilities", operationKind.capabilities, "linux/credential_change"),
+  of("ptrace", operationKind.ptrace, "linux/process_access"),
+  of("process_memory", operationKind.memory, "linux/process_access"),
+  of("memfd", operationKind.memfd, "linux/memfd_create"),
+  of("executable_memory", operationKind.executable, "linux/memory_change"),
+  of("library_load", operationKind.library, "linux/image_load"),
+  of("module_load", operationKind.module, "linux/driver_load"),
+  of("module_unload", operationKind.unload, "linux/driver_unload"),
+  of("bpf", operationKind.bpf, "linux/bpf"),
+  of("mount", operationKind.mount, "linux/mount"),
+  of("unmount", operationKind.unmount, "linux/mount"),
+  of("namespace", operationKind.namespace, "linux/namespace_change"),
+  of("signal", operationKind.signal, "linux/signal"),
+  of("prctl", operationKind.prctl, "linux/system_call"),
+  of("personality", operationKind.personality, "linux/system_call"),
+  of("keyring", operationKind.keyring, "linux/system_call"),
+  of("userfaultfd", operationKind.userfaultfd, "linux/system_call"),
+  of("io_uring_setup", operationKind.uring, "linux/io_uring"),
+  of("io_uring_request", operationKind.uringRequest, "linux/io_uring"),
+  of("io_uring_create", operationKind.uringCreate, "linux/io_uring_create"),
+  of("io_uring_delete", operationKind.uringDelete, "linux/io_uring_delete"),
+  of("io_uring_rename", operationKind.uringRename, "linux/io_uring_rename"),
 ];
 
 /** By number; holes are no activities. */

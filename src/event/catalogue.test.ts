@@ -111,6 +111,8 @@ describe("routing a rule's log source", () => {
       "linux/file_event",
       "linux/file_write",
       "linux/file_rename",
+      "linux/io_uring_create",
+      "linux/io_uring_rename",
     ]);
     expect(names({ product: "linux", category: "raw_access_thread" }, linux)).toEqual([
       "! no sensor for linux/raw_access_thread in this version",

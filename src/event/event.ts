@@ -29,6 +29,17 @@ export const eventKinds = {
   registry_create: { code: "12", category: ["registry"], type: ["creation"], action: "creation" },
   registry_delete: { code: "12", category: ["registry"], type: ["deletion"], action: "deletion" },
   registry_change: { code: "13", category: ["registry"], type: ["change"], action: "modification" },
+  // Linux kernel operations; no Sysmon event has them.
+  credential_change: { code: "", category: ["process"], type: ["change"], action: "credential_change" },
+  memory_change: { code: "", category: ["process"], type: ["change"], action: "memory_change" },
+  memory_file: { code: "", category: ["file"], type: ["creation"], action: "memfd_create" },
+  driver_unload: { code: "", category: ["driver"], type: ["end"], action: "unload" },
+  bpf: { code: "", category: ["driver"], type: ["info"], action: "bpf" },
+  mount: { code: "", category: ["host"], type: ["change"], action: "mount" },
+  namespace_change: { code: "", category: ["process"], type: ["change"], action: "namespace_change" },
+  signal: { code: "", category: ["process"], type: ["change"], action: "signal" },
+  system_call: { code: "", category: ["process"], type: ["info"], action: "system_call" },
+  io_uring: { code: "", category: ["process"], type: ["info"], action: "io_uring" },
   /** Anything that a log source delivers and no kind above describes (audit records, event log channels). */
   other: { code: "", category: ["host"], type: ["info"], action: "" },
 } as const;

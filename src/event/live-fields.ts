@@ -120,6 +120,164 @@ const actor: readonly LiveField[] = [
   field("ContainerRuntime", "container.runtime", "As above"),
 ];
 
+const target: readonly LiveField[] = [
+  field("SourceProcessGuid", "process.entity_id", "Identity of the process that acts; the same as `ProcessGuid`"),
+  field("SourceProcessId", "process.pid", "Its process id"),
+  field("SourceImage", "process.executable", "Its executable"),
+  field("SourceCommandLine", "process.command_line", "Its command line"),
+  field("SourceUser", "user.name", "Its effective user"),
+  field("TargetProcessGuid", "", "Identity of the process that it acts on"),
+  field(
+    "TargetProcessId",
+    "",
+    "Process id of that in the initial namespace; absent when the caller's namespace hides it",
+  ),
+  field("TargetImage", "", "Executable of that"),
+  field("TargetCommandLine", "", "Command line of that"),
+  field("TargetUser", "", "User that its program began with"),
+  field("TargetIsAgent", "", "`true` when it is the agent itself"),
+];
+const result = field("Result", "", "What the call gave back; below 0 the negative errno");
+const flags = field("Flags", "", "Flags as the call was told, hexadecimal");
+const uring: readonly LiveField[] = [
+  ...actor,
+  field(
+    "EventType",
+    "",
+    "`setup`, or `io_uring_` with the request: `openat openat2 connect bind listen socket unlinkat renameat mkdirat symlinkat linkat uring_cmd`. Requests are told when they are submitted, before they have succeeded",
+  ),
+  field(
+    "TargetFilename",
+    "file.path",
+    "Path of the request, from the directory that it starts from; links are not followed",
+  ),
+  field("SourceFilename", "", "Second path: the old name of a rename or link"),
+  field("DestinationIp", "destination.ip", "Address of a connect or bind"),
+  field("DestinationPort", "destination.port", "Its port"),
+  flags,
+  field("Polled", "", "`true` when the kernel's thread of the ring took it"),
+];
+
+const modules: readonly LiveField[] = [
+  ...actor,
+  field(
+    "EventType",
+    "",
+    "`finit_module` (from a file), `init_module` (from memory), `module_load` (the kernel has it), `delete_module`",
+  ),
+  field("ImageLoaded", "dll.path", "File of the module"),
+  field("ModuleName", "", "Name of the module: with `module_load` and `delete_module`"),
+  result,
+];
+
+/** Kernel operations, by source. */
+const operationFields: Readonly<Record<string, readonly LiveField[]>> = {
+  "linux/process_access": [
+    ...actor,
+    ...target,
+    field(
+      "EventType",
+      "",
+      "`ptrace_attach ptrace_seize ptrace_traceme ptrace_poketext ptrace_pokedata ptrace_pokeuser ptrace_setregs ptrace_setregset …`, `memory_read`, `memory_write` (process_vm_readv, process_vm_writev)",
+    ),
+    field("Address", "", "Address that ptrace was given, hexadecimal"),
+    result,
+  ],
+  "linux/signal": [
+    ...actor,
+    ...target,
+    field(
+      "Signal",
+      "",
+      "`SIGKILL SIGSTOP` to any process that is no child of the sender; `SIGTERM SIGQUIT SIGABRT SIGSEGV SIGTSTP` to another user's; every signal to the agent",
+    ),
+  ],
+  "linux/credential_change": [
+    ...actor,
+    field("EventType", "", "`ids`, or `capabilities` when only these were gained"),
+    field("Syscall", "", "`setuid setgid setreuid setregid setresuid setresgid capset`"),
+    ...["Uid", "Euid", "Suid", "Gid", "Egid", "Sgid"].flatMap((name) => [
+      field(`${name}Before`, "", `${name} before the call, as the host numbers it`),
+      field(name, "", `${name} after it`),
+    ]),
+    field("UserBefore", "", "Effective user before the call; `User` is the one after it"),
+    field("CapabilitiesGained", "", "Names of effective and permitted capabilities that were not there before"),
+    field("CapabilitiesEffective", "", "Names of the effective ones after it"),
+  ],
+  "linux/memory_change": [
+    ...actor,
+    field("EventType", "", "`mmap` of anonymous memory, or `mprotect`; once a program for each type and protection"),
+    field("Protection", "", "`rwx` when writable and executable at once, else `r-x`"),
+    field("Address", "", "Where, hexadecimal"),
+    field("Length", "", "Bytes"),
+  ],
+  "linux/memfd_create": [
+    ...actor,
+    field("MemoryFileName", "", "Name that the file in memory was given"),
+    field("Sealable", "", "`true` with MFD_ALLOW_SEALING"),
+    field("CloseOnExec", "", "`true` with MFD_CLOEXEC"),
+  ],
+  "linux/image_load": [
+    ...actor,
+    field(
+      "ImageLoaded",
+      "dll.path",
+      "File mapped executable from outside of `/usr /lib* /bin /sbin /opt /snap /nix /gnu`",
+    ),
+    field("ImageLoadedDeleted", "", "`true` when no name leads to it any more"),
+    field("ImageLoadedInode", "", "Its inode"),
+  ],
+  "linux/driver_load": modules,
+  "linux/driver_unload": modules,
+  "linux/bpf": [
+    ...actor,
+    field(
+      "EventType",
+      "",
+      "`prog_load prog_attach prog_detach link_create link_update link_detach raw_tracepoint_open obj_pin obj_get prog_get_fd_by_id map_get_fd_by_id link_get_fd_by_id`",
+    ),
+    field("ProgramName", "", "Name of the program"),
+    field("ProgramType", "", "Its type: `kprobe tracepoint tracing lsm xdp …`"),
+    field("ObjectId", "", "Id of the program, map or link"),
+    field("TargetFilename", "file.path", "Path of a pin, as it was passed"),
+    result,
+  ],
+  "linux/mount": [
+    ...actor,
+    field("EventType", "", "`mount move_mount pivot_root chroot umount`"),
+    field("MountPoint", "", "Where, as it was passed"),
+    field("Device", "", "What, as it was passed"),
+    field("FileSystem", "", "Type of the file system"),
+    field("MountFlags", "", "Names, comma-separated: `ro,nosuid,bind`"),
+    result,
+  ],
+  "linux/namespace_change": [
+    ...actor,
+    field("EventType", "", "`unshare setns clone`"),
+    field("Namespaces", "", "`mnt pid net user uts ipc cgroup time`, comma-separated"),
+    field("ChildProcessId", "", "clone: the process that was made"),
+    result,
+  ],
+  "linux/system_call": [
+    ...actor,
+    field("Syscall", "", "`prctl personality add_key request_key keyctl userfaultfd`"),
+    field(
+      "Operation",
+      "",
+      "prctl: `PR_SET_NAME PR_SET_MM PR_SET_PTRACER`; keyctl: `read link …`; personality: `ADDR_NO_RANDOMIZE READ_IMPLIES_EXEC …`",
+    ),
+    field("Name", "", "prctl: the new name of the process; add_key, request_key: description of the key"),
+    field("KeyType", "", "add_key, request_key: type of the key"),
+    field("Argument", "", "Second argument, hexadecimal; keyctl: serial of the key"),
+    flags,
+    result,
+  ],
+  "linux/io_uring": uring,
+  "linux/io_uring_create": uring,
+  "linux/io_uring_delete": uring,
+  "linux/io_uring_rename": uring,
+};
+
 const file: readonly LiveField[] = [
   ...actor,
   field("TargetFilename", "file.path", "Absolute path of the file; of a rename the new one"),
@@ -188,6 +346,7 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
   "linux/file_delete": file,
   "linux/file_change": file,
   "linux/file_access": file,
+  ...operationFields,
 };
 
 /** Sysmon's fields that a Linux sensor never fills, and why. */

@@ -66,6 +66,9 @@ const actorKeywords: ReadonlySet<string> = new Set([
   "ParentCommandLine",
 ]);
 
+/** Inode of the first pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h): the same on every Linux. */
+const initialPidNs = 0xeffffffc;
+
 export class ActivityEvent extends LiveEvent<ActivityEvent> {
   /** The record it is about. */
   readonly record: ActivityRecord;
@@ -129,6 +132,34 @@ export class ActivityEvent extends LiveEvent<ActivityEvent> {
   get parentProgram(): Program | undefined {
     const { parent } = this;
     return parent && this.context.processes.programAt(parent, this.record.timeNs);
+  }
+
+  /** Another process; a start of -1 takes whoever has the pid. `undefined` when the table does not know it. */
+  processOf(pid: number, startNs: number): ProcessEntry | undefined {
+    return this.context.processes.find(pid, startNs);
+  }
+
+  /** What a process ran at the time of the event. */
+  programOf(entry: ProcessEntry | undefined): Program | undefined {
+    return entry && this.context.processes.programAt(entry, this.record.timeNs);
+  }
+
+  /** Pids that the process passes are those of the host. What is not known is taken to be so. */
+  get isInInitialPidNs(): boolean {
+    const pidNs = this.program?.record.field(processLayout.pidNs) ?? 0;
+    return pidNs === 0 || pidNs === initialPidNs;
+  }
+
+  /** Name of the user that acts. */
+  get actorUser(): string {
+    return this.user(this.record.actor(actorLayout.euid));
+  }
+
+  /** Name of the user that a program began with. */
+  userOfProgram({ record }: Program): string {
+    const { mntNs, userNs, euid } = processLayout;
+    const name = this.context.users.name(record.field(mntNs), record.field(userNs), record.field(euid), record.pid);
+    return name ?? String(record.field(euid));
   }
 
   /** Name of a user, seen from the mount namespace of whoever acts; the number when it has none. */

@@ -2,5 +2,6 @@
 
 import type { ActivityFamily } from "./activity-event.ts";
 import { fileFamily } from "./file-event.ts";
+import { operationFamilies } from "./operation-event.ts";
 
-export const families: readonly ActivityFamily[] = [fileFamily];
+export const families: readonly ActivityFamily[] = [fileFamily, ...operationFamilies];
