@@ -47,12 +47,9 @@ INLINE struct task_struct *current_task(void) { return (struct task_struct *)bpf
 /* Did the thread enter the kernel by a 32-bit system call (TS_COMPAT)? Such calls have tracepoints of their own on no machine, so only
  * what is told from inside the kernel can say so. */
 #if defined(__TARGET_ARCH_x86)
-struct thread_info { u32 status; } __attribute__((preserve_access_index));
-struct task_struct___info { struct thread_info thread_info; } __attribute__((preserve_access_index));
 INLINE u32 compat_flag(struct task_struct *task) {
-  struct task_struct___info *t = (void *)task;
-  if (!bpf_core_field_exists(t->thread_info)) return 0;
-  return BPF_CORE_READ(t, thread_info.status) & 2 ? SIGIL_ACTOR_COMPAT : 0;
+  if (!bpf_core_field_exists(task->thread_info)) return 0;
+  return BPF_CORE_READ(task, thread_info.status) & 2 ? SIGIL_ACTOR_COMPAT : 0;
 }
 #else
 INLINE u32 compat_flag(struct task_struct *task) { return 0; }

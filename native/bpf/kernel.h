@@ -28,7 +28,6 @@ typedef _Bool bool;
 #define NULL ((void *)0)
 
 enum bpf_map_type {
-  BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_PERCPU_ARRAY = 6,
   BPF_MAP_TYPE_HASH = 1,

@@ -7,15 +7,8 @@
 #include "activity.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-#if defined(__TARGET_ARCH_x86)
-struct pt_regs { unsigned long di, si, dx, r10, r8, r9, orig_ax; };
-#else
-struct pt_regs { u64 regs[31]; u64 orig_x0; s32 syscallno; };
-#endif
-struct task_struct___stack { void *stack; };
 struct list_head { struct list_head *next, *prev; };
 struct task_struct___ptrace { struct list_head ptraced; struct list_head ptrace_entry; };
-enum bpf_func_id___regs { BPF_FUNC_task_pt_regs___regs = 175 };
 #pragma clang attribute pop
 
 struct exit_context {
@@ -36,10 +29,10 @@ struct call {
 
 INLINE void call_read(struct call *c) {
   struct pt_regs *regs;
-  if (bpf_core_enum_value_exists(enum bpf_func_id___regs, BPF_FUNC_task_pt_regs___regs))
+  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
     regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
   else
-    regs = BPF_CORE_READ((struct task_struct___stack *)bpf_get_current_task(), stack) + STACK_BYTES - bpf_core_type_size(struct pt_regs);
+    regs = BPF_CORE_READ(current_task(), stack) + STACK_BYTES - bpf_core_type_size(struct pt_regs);
 #if defined(__TARGET_ARCH_x86)
   c->arg[0] = BPF_CORE_READ(regs, di);
   c->arg[1] = BPF_CORE_READ(regs, si);

@@ -209,16 +209,14 @@ static void attach(struct kernel_side *k, u32 i, int *tracefs) {
     if (*tracefs == -1) *tracefs = tracefs_open();
     k->link[i] = tracepoint_attach(k->program[i], *tracefs, program_rows[i].at ? program_rows[i].at : section + 11);
     if (!k->link[i] && errno == ENOENT && *tracefs >= 0 && program_rows[i].some) return;
-  } else k->link[i] = bpf_program__attach(k->program[i]);
+  } else {
+    k->link[i] = bpf_program__attach(k->program[i]);
+    if (!k->link[i] && errno == ENOENT && program_rows[i].some) return;
+  }
   p->attached = k->link[i] != NULL;
   if (!p->attached) {
     p->error = errno;
     snprintf(p->message, sizeof(p->message), "%s", last_words);
-    /* What this kernel does not have cannot happen on it: nothing is missed. The process family has no such points. */
-    if (p->error == ENOENT && program_rows[i].object != OBJECT_PROCESS) {
-      p->error = 0;
-      p->message[0] = 0;
-    }
   }
 }
 
