@@ -4,6 +4,7 @@
 /** In a pattern `*` stands for anything within one component, `**` for any number of components. The last one is literal. */
 export class SensitiveFiles {
   readonly #byName = new Map<string, RegExp[]>();
+  #more: SensitiveFiles | undefined;
 
   constructor(patterns: readonly string[]) {
     for (const pattern of patterns) {
@@ -15,14 +16,19 @@ export class SensitiveFiles {
     }
   }
 
+  /** Takes these as well, instead of what was given here before. */
+  also(patterns: readonly string[]): void {
+    this.#more = patterns.length === 0 ? undefined : new SensitiveFiles(patterns);
+  }
+
   /** The last components: what the kernel side looks for. */
   get names(): string[] {
-    return [...this.#byName.keys()];
+    return [...new Set([...this.#byName.keys(), ...(this.#more?.names ?? [])])];
   }
 
   has(path: string): boolean {
     const found = this.#byName.get(path.slice(path.lastIndexOf("/") + 1));
-    return found?.some((pattern) => pattern.test(path)) ?? false;
+    return found?.some((pattern) => pattern.test(path)) === true || this.#more?.has(path) === true;
   }
 }
 

@@ -83,7 +83,7 @@ export class Sensor {
   readonly #counters = Buffer.alloc(countersBytes);
   #open = true;
 
-  readonly #files: FileSettings | undefined;
+  #files: FileSettings | undefined;
 
   private constructor(
     shim: Shim,
@@ -177,6 +177,11 @@ export class Sensor {
       result = this.#shim.sigil_enable(this.#handle, ptr(wanted));
     }
     if (result !== 0) throw new SensorError(`Cannot enable the programs of activities: ${errnoName(-result)}`, -result);
+  }
+
+  /** Last components of the names of files whose being read is told, from the next {@link enable} on, instead of those it was opened with. */
+  set sensitiveNames(names: readonly string[]) {
+    this.#files = { excludedPrefixes: this.#files?.excludedPrefixes ?? [], sensitiveNames: names };
   }
 
   /**

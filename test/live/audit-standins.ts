@@ -79,3 +79,59 @@ export const logged: readonly { readonly id: string; readonly file: string; read
     text: "useradd[77]: new user: name=TOKEN, UID=1005, GID=1005, home=/home/x, shell=/bin/sh, from=none",
   },
 ];
+
+/** What is done to a file, in a mount namespace where /etc, /run and /root are empty and nobody else's. TOKEN as above. */
+export interface FileAct {
+  readonly id: string;
+  readonly script: string;
+  /** `name` of the PATH record, as the kernel calls the file. */
+  readonly name: string;
+  readonly nametype: "CREATE" | "NORMAL";
+}
+
+const act = (id: string, script: string, name: string, nametype: FileAct["nametype"] = "CREATE"): FileAct => ({
+  id,
+  script,
+  name,
+  nametype,
+});
+
+/** Prepares the namespace. */
+export const emptyPlaces = "for d in /etc /run /root; do mount -t tmpfs none $d; done";
+
+export const fileActs: readonly FileAct[] = [
+  act(
+    "977ef627-4539-4875-adf4-ed8f780c4922",
+    "mkdir /etc/audit && touch /etc/audit/TOKEN.rules",
+    "/etc/audit/TOKEN.rules",
+  ),
+  act("808146b2-9332-4d78-9416-d7e47012d83d", "touch /var/run/xinetd.lock", "/run/xinetd.lock"),
+  act("4b3cb710-5e83-4715-8c45-8b2b5b3e5751", ": > /etc/ld.so.preload", "/etc/ld.so.preload"),
+  act("c830f15d-6f6e-430f-8074-6f73d6807841", "touch /etc/rsyslog.conf", "/etc/rsyslog.conf"),
+  act("ea61bb82-a5e0-42e6-8537-91d29500f1b9", "touch /etc/sysctl.conf", "/etc/sysctl.conf"),
+  act("1f358e2e-cb63-43c3-b575-dfb072a6814f", "echo TOKEN > /etc/issue; cat /etc/issue", "/etc/issue", "NORMAL"),
+  act(
+    "1bac86ba-41aa-4f62-9d6b-405eac99b485",
+    "mkdir -p /etc/systemd/system && touch /etc/systemd/system/TOKEN.service",
+    "/etc/systemd/system/TOKEN.service",
+  ),
+  act("a94cdd87-6c54-4678-a6cc-2814ffe5a13d", "echo : >> /root/.bashrc", "/root/.bashrc"),
+  act(
+    "49aae26c-450e-448b-911d-b3c13d178dfc",
+    "mkdir /etc/pam.d && touch /etc/pam.d/system-auth",
+    "/etc/pam.d/system-auth",
+  ),
+  act(
+    "ca94a6db-8106-4737-9ed2-3e3bb826af0a",
+    "touch /etc/login.defs; cat /etc/login.defs",
+    "/etc/login.defs",
+    "NORMAL",
+  ),
+  act(
+    "f34047d9-20d3-4e8b-8672-0a35cc50dc71",
+    "touch /etc/lsb-release; cat /etc/lsb-release",
+    "/etc/lsb-release",
+    "NORMAL",
+  ),
+  act("9e1bef8d-0fff-46f6-8465-9aa54e128c1e", "cp /bin/true /run/.TOKEN && /run/.TOKEN", "/run/.TOKEN", "NORMAL"),
+];

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { sharedDataFolder } from "../data.ts";
 import { describeWhere, needsBpf, needsData, needsFile, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, searchPath, uniqueToken } from "./agent.ts";
-import { type AuditStandIn, executions, logged, programsRun } from "./audit-standins.ts";
+import { type AuditStandIn, emptyPlaces, executions, fileActs, logged, programsRun } from "./audit-standins.ts";
 import { compiler, TestFolder } from "./programs.ts";
 
 describeWhere("SigmaHQ's rules for auditd", [needsBpf(), needsProgram(compiler), needsData("sigma")], () => {
@@ -110,6 +110,31 @@ describeWhere("SigmaHQ's rules for auditd", [needsBpf(), needsProgram(compiler),
           : { type: "ADD_USER", op: "adding user", acct: token, id: "1005", pid: "77", res: "success" },
       );
     }, 60_000);
+
+  for (const { id, script, name, nametype } of fileActs)
+    test(`fire on what is done to a file: ${script}`, async () => {
+      const token = uniqueToken("t");
+      const count = agent.alerts.length;
+      const command = `${emptyPlaces} && { ${script.replaceAll("TOKEN", token)}; }`;
+      const ran = await runProgram(["unshare", "-m", "--propagation", "private", "sh", "-c", command]);
+      expect(ran.exitCode).toBe(0);
+      const path = name.replaceAll("TOKEN", token);
+      await firedBy(id, (fields) => fields.name === path && fields.nametype === nametype);
+      const own = agent.alerts
+        .slice(count)
+        .find((one) => at(one, "rule.id") === id && at(one, "sigil.event.name") === path);
+      expect(at(own as Alert, "sigil.event.type")).toBe("PATH");
+      expect(["sh", "dash", "bash", "touch", "cat", path.split("/").at(-1)]).toContain(
+        String(at(own as Alert, "process.name")),
+      );
+    }, 60_000);
+
+  test("fire on the making of a special file", async () => {
+    const path = folder.in(uniqueToken("pipe"));
+    expect((await runProgram(["mknod", path, "p"])).exitCode).toBe(0);
+    const alert = await firedBy("710bdbce-495d-491d-9a8f-7d0d88d2b41e", ({ SYSCALL }) => SYSCALL === "mknod");
+    expect(at(alert, "sigil.event")).toMatchObject({ type: "SYSCALL", success: "yes", comm: "mknod" });
+  }, 60_000);
 
   test("fire on insmod, wherever the name leads to kmod", async () => {
     // Under a /usr/bin of its own: this machine may have no kmod, and must not lose its own.

@@ -13,7 +13,8 @@ export function auditNeeds(rules: readonly RuleIr[], route: (logsource: LogSourc
     return "sources" in found && found.sources.includes(auditd);
   });
   if (own.length === 0) return undefined;
-  const asked = own.map(({ predicates }) => ({
+  const asked = own.map(({ predicates, tags }) => ({
+    isDiscovery: tags.includes("attack.discovery"),
     tests: (field: string) => predicates.filter((predicate) => predicate.field === field).map(satisfier),
   }));
   return auditDemand(asked);

@@ -107,6 +107,7 @@ class DetectLoop {
   readonly #users: UserNames;
   readonly #clock = new BootClock(bootOffsetMs);
   readonly #context: NormalizeContext;
+  readonly #sensitive: SensitiveFiles;
   readonly #normalizer: Normalizer;
   readonly #alerts: RingWriter;
   readonly #ruleIndex = new Map<RuleInfo, number>();
@@ -154,8 +155,8 @@ class DetectLoop {
     this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
     this.#context = shared;
-    const sensitive = new SensitiveFiles(start.sensitiveFiles);
-    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock, sensitive });
+    this.#sensitive = new SensitiveFiles(start.sensitiveFiles);
+    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock, sensitive: this.#sensitive });
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
     // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
@@ -328,6 +329,8 @@ class DetectLoop {
     } else this.#store.swap(next);
     const demand = auditNeeds(message.rules, (logsource) => this.#catalogue.route(logsource));
     this.#audit = demand && new AuditTrail(demand, this.#context, this.#route);
+    this.#sensitive.also(this.#audit?.reads ?? []);
+    this.#sensor.sensitiveNames = this.#sensitive.names;
     this.#enable(engine);
     send({
       type: "rules-live",

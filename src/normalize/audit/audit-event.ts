@@ -13,6 +13,7 @@ import {
 import type { ProcessEntry, Program } from "../../state/mod.ts";
 import type { NormalizeContext } from "../live-event.ts";
 import type { AnyLiveEvent } from "../normalizer.ts";
+import { pathNames } from "./paths.ts";
 import { auditArch, syscallNumber } from "./syscalls.ts";
 
 /** What a record says beyond who acts. */
@@ -24,7 +25,7 @@ export interface AuditFacts {
   readonly success?: boolean;
   readonly exit?: string | undefined;
   readonly key?: string | undefined;
-  /** PATH: absolute, though auditd writes what was passed; and `NORMAL CREATE DELETE PARENT`. */
+  /** PATH: absolute, though auditd writes what was passed; and `NORMAL CREATE DELETE`. */
   readonly name?: string | undefined;
   readonly nametype?: string | undefined;
   readonly item?: number;
@@ -39,7 +40,7 @@ const argsMax = 16;
 /** (uid_t)-1: never logged in, no session. */
 const unset = 4_294_967_295;
 
-type Reader = (event: AuditEvent) => string | undefined;
+type Reader = (event: AuditEvent) => FieldValue;
 
 const own =
   (offset: number): Reader =>
@@ -49,6 +50,12 @@ const named =
   (offset: number): Reader =>
   (event) =>
     event.user(offset);
+/** A rule may use any name of a path: each of an array is asked. */
+const pathValue = (path: string | undefined): FieldValue => {
+  if (path === undefined || path === "") return undefined;
+  const names = pathNames(path);
+  return names.length === 1 ? path : names;
+};
 const orAbsent = (text: string | undefined): string | undefined => (text === "" ? undefined : text);
 
 const indexed = (read: (event: AuditEvent, index: number) => string | undefined, count: number) =>
@@ -98,7 +105,7 @@ export const auditFields: Readonly<Record<AuditType, Readonly<Record<string, Rea
   PATH: {
     type: () => "PATH",
     item: ({ facts }) => String(facts.item ?? 0),
-    name: ({ facts }) => orAbsent(facts.name),
+    name: ({ facts }) => pathValue(facts.name),
     nametype: ({ facts }) => facts.nametype,
   },
 };
@@ -174,8 +181,8 @@ export class AuditEvent implements NormalizedEvent {
   eachText(visit: (text: string) => void): void {
     if (this.type === "EXECVE" && this.program !== undefined) visit(this.program.commandLine);
     for (const slot of this.#keywordSlots) {
-      const text = this.get(slot);
-      if (typeof text === "string") visit(text);
+      const value = this.get(slot);
+      for (const text of Array.isArray(value) ? value : [value]) if (typeof text === "string") visit(text);
     }
   }
 
@@ -184,7 +191,8 @@ export class AuditEvent implements NormalizedEvent {
     const all: Record<string, string> = {};
     for (const [name, reader] of Object.entries(auditFields[this.type])) {
       const value = reader(this);
-      if (value !== undefined) all[name] = value;
+      const text = Array.isArray(value) ? value[0] : value;
+      if (typeof text === "string") all[name] = text;
     }
     return all;
   }

@@ -49,6 +49,11 @@ export class AuditTrail {
     return activityKinds.filter(({ name }) => this.#demand.activities.has(name)).map(({ kind }) => kind);
   }
 
+  /** Paths whose being read has to be told. */
+  get reads(): readonly string[] {
+    return this.#demand.reads;
+  }
+
   /** Does any rule ask for what is made of log lines? */
   get readsLogs(): boolean {
     return [...this.#demand.types].some((type) => !auditTypes.includes(type as AuditType));

@@ -29,9 +29,11 @@ import {
   auditTypes,
   loggedAuditTypes,
 } from "./mod.ts";
+import { pathNames } from "./paths.ts";
 import { syscallNumber } from "./syscalls.ts";
 
-const rule = (fields: Readonly<Record<string, string>>): AuditRule => ({
+const rule = (fields: Readonly<Record<string, string>>, isDiscovery = false): AuditRule => ({
+  isDiscovery,
   tests: (field) =>
     fields[field] === undefined ? [] : [(value) => value.toLowerCase() === fields[field]?.toLowerCase()],
 });
@@ -209,6 +211,30 @@ describe("the audit records of an activity", () => {
     expect(made).toMatchObject([
       { type: "SYSCALL", SYSCALL: "mknod", comm: "curl", exe: "/usr/bin/curl", success: "yes" },
     ]);
+  });
+});
+
+describe("a path in an audit record", () => {
+  test("is asked for under every name that it has", () => {
+    expect(pathNames("/run/xinetd.lock")).toEqual(["/run/xinetd.lock", "/var/run/xinetd.lock"]);
+    expect(pathNames("/lib/systemd/system/x")).toEqual(["/lib/systemd/system/x", "/usr/lib/systemd/system/x"]);
+    expect(pathNames("/usr/lib/os-release")).toEqual(["/usr/lib/os-release", "/lib/os-release", "/etc/os-release"]);
+    expect(pathNames("/running")).toEqual(["/running"]);
+    const { made, texts, take } = world(auditDemand([rule({ type: "PATH" })]));
+    take(exec("curl\0"));
+    made.length = texts.length = 0;
+    take(file(fileKind.create, "/run/a.pid"));
+    expect(made).toMatchObject([{ name: "/run/a.pid" }]);
+    expect(texts).toEqual([["/run/a.pid", "/var/run/a.pid"]]);
+  });
+
+  test("is watched for reading when a rule about discovery names it, and then alone", () => {
+    const read = (name: string, isDiscovery: boolean) => auditDemand([rule({ type: "PATH", name }, isDiscovery)]).reads;
+    expect(read("/etc/os-release", true)).toEqual(["/etc/os-release", "/usr/lib/os-release"]);
+    expect(read("/sys/class/dmi/id/product_name", true)).toContain("/sys/devices/virtual/dmi/id/product_name");
+    expect(read("/etc/os-release", false)).toEqual([]);
+    expect(read("/root/.bashrc", true)).toEqual([]);
+    expect(auditDemand([rule({ type: "EXECVE", name: "/etc/issue" }, true)]).reads).toEqual([]);
   });
 });
 

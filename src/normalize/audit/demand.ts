@@ -4,6 +4,7 @@
 import { auditKeys, auditRows, auditSyscalls } from "../../event/mod.ts";
 import { auditTypes } from "./audit-event.ts";
 import { loggedAuditTypes } from "./from-log.ts";
+import { wantedReads } from "./paths.ts";
 
 /** A rule's tests of one field: may a text satisfy any of them? */
 export type FieldTests = readonly ((value: string) => boolean)[];
@@ -12,6 +13,8 @@ export type FieldTests = readonly ((value: string) => boolean)[];
 export interface AuditRule {
   /** Its tests of a field; empty when it does not ask for it. */
   tests(field: string): FieldTests;
+  /** About looking around (ATT&CK's tactic discovery): then reading a file that it names is what it means. */
+  readonly isDiscovery: boolean;
 }
 
 export interface AuditDemand {
@@ -21,6 +24,8 @@ export interface AuditDemand {
   readonly activities: ReadonlySet<string>;
   /** Those whose SYSCALL record is wanted. A rule that names no system call and no key sees those of executions alone. */
   readonly calls: ReadonlySet<string>;
+  /** Paths whose being opened for reading is wanted. Of all others only changes are told, and reads of what is sensitive anyway. */
+  readonly reads: readonly string[];
 }
 
 const allTypes: readonly string[] = [...auditTypes, ...loggedAuditTypes];
@@ -40,5 +45,8 @@ export function auditDemand(rules: readonly AuditRule[]): AuditDemand {
     if (syscalls.has(row.syscall) || row.keys?.some((key) => keys.has(key)) === true) calls.add(row.activity);
     if (calls.has(row.activity) || (row.path !== undefined && types.has("PATH"))) activities.add(row.activity);
   }
-  return { types, activities, calls };
+  const reads = rules
+    .filter((rule) => rule.isDiscovery && wanted(rule.tests("type"), ["PATH"], ["PATH"]).length > 0)
+    .flatMap((rule) => wantedReads(rule.tests("name")));
+  return { types, activities, calls, reads: [...new Set(reads)] };
 }
