@@ -11,6 +11,7 @@ import { createRing } from "../../ring/mod.ts";
 import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
 import {
+  correlationStateMs,
   detectReportMs,
   exitedProcessesMax,
   processAncestorsMax,
@@ -25,6 +26,7 @@ import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.
 import { openLog, type RootLog } from "../log/mod.ts";
 import { LogFeed, logRingBytes } from "../logs/mod.ts";
 import { type Indicators, loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
+import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
@@ -87,6 +89,8 @@ class Agent {
   readonly #loss: LossWatch;
   /** Absent when no logs are read. */
   readonly #logs: LogFeed | undefined;
+  /** Absent when windows of correlations are not kept. */
+  #stateFile: CorrelationStateFile | undefined;
   #config: AppConfig;
   /** Rules by generation: the live set, and those sent since that the worker has not confirmed. */
   readonly #rules = new Map<number, readonly RuleInfo[]>();
@@ -177,12 +181,18 @@ class Agent {
         hostMountNs: mountNamespace("self"),
         passwd: readPasswd(""),
         reportMs: detectReportMs,
+        ...(options.config.sigma.correlationState === "" ? {} : { correlationStateMs }),
         ...(logMemory === undefined ? {} : { logs: logMemory }),
       },
       {
         opened: (probes) => this.#onOpened(probes),
         probes: (probes, fault) => this.#onProbes(probes, fault),
-        rulesLive: ({ generation, active, inert, compileMs, sources }) => {
+        correlationState: (text) => this.#stateFile?.put(text),
+        rulesLive: ({ generation, active, inert, compileMs, sources, restored }) => {
+          if (restored !== undefined) {
+            const { groupCount: groups, unknownCount: unknown, malformedCount: malformed } = restored;
+            log[malformed > 0 ? "warn" : "info"]("correlation windows restored", { groups, unknown, malformed });
+          }
           void this.#readLogs(sources);
           log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
           for (const known of this.#rules.keys()) if (known < generation) this.#rules.delete(known);
@@ -220,6 +230,7 @@ class Agent {
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#expectReady();
+      this.#restoreCorrelations();
       const loaded = await loadSigmaRules(this.#config);
       this.#putRules(loaded);
       if (
@@ -256,6 +267,18 @@ class Agent {
     }, startTimeoutMs);
   }
 
+  #restoreCorrelations(): void {
+    const path = this.#options.config.sigma.correlationState;
+    if (path === "") return;
+    this.#stateFile = new CorrelationStateFile(path, (reason) =>
+      this.#log.error("correlation windows cannot be saved", { path, reason }),
+    );
+    const read = readCorrelationState(path);
+    if ("text" in read) this.#detect.restore(read.text);
+    else if ("refused" in read)
+      this.#log.warn("saved correlation windows are not used, and will be replaced", { path, reason: read.refused });
+  }
+
   async #teardown(): Promise<void> {
     const timeoutMs = this.#config.service.shutdownTimeoutMs;
     // What it reads at last goes the way of everything else.
@@ -266,6 +289,7 @@ class Agent {
       const account = this.#loss.account(report, this.#logs?.stats);
       this.#log.info("agent stopped", { ...account });
     }
+    await Promise.race([this.#stateFile?.settled(), Bun.sleep(timeoutMs)]);
     for (const output of await this.#sink.close(timeoutMs))
       if (output.dropped + output.failed > 0)
         this.#log.warn("alerts were lost", { output: output.name, dropped: output.dropped, failed: output.failed });

@@ -15,6 +15,8 @@ export interface DetectEvents {
   /** The rules sent last cannot be compiled; those before stay. */
   rulesFailed(message: Extract<FromDetect, { type: "rules-failed" }>): void;
   ready(): void;
+  /** Windows of correlations, to be kept for {@link DetectClient.restore}. */
+  correlationState(text: string): void;
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
   /**
@@ -48,6 +50,10 @@ export class DetectClient {
   #rules: RulesMessage | undefined;
   /** Confirmed last: what stays when the next fail. */
   #liveRules: RulesMessage | undefined;
+  /** What the next worker's correlations begin with. */
+  #state: string | undefined;
+  /** The worker has had no rules yet. */
+  #isFresh = false;
   #stopped: ((report: DetectReport | undefined) => void) | undefined;
   #lastReport: DetectReport | undefined;
   #deaths: number[] = [];
@@ -64,6 +70,7 @@ export class DetectClient {
     const worker = spawnWorker("detect");
     const ring = new RingReader(memory);
     this.#worker = worker;
+    this.#isFresh = true;
     this.#ring = ring;
     worker.onmessage = ({ data }: MessageEvent<FromDetect>) => this.#take(data, worker);
     // An error is always followed by `close`, and only then has the thread left the native code that death frees.
@@ -73,14 +80,25 @@ export class DetectClient {
     };
     worker.addEventListener("close", () => this.#onDeath(worker, reason));
     worker.postMessage({ type: "start", ...this.#start, alerts: memory } satisfies ToDetect);
-    if (this.#rules !== undefined) worker.postMessage(this.#rules);
+    if (this.#rules !== undefined) this.#postRules(this.#rules);
     void this.#pump(ring);
   }
 
   /** Puts a rule set in place, the first or the next. */
   rules(message: RulesMessage): void {
     this.#rules = message;
-    this.#post(message);
+    this.#postRules(message);
+  }
+
+  /** Windows of correlations from a run before; to be called before the first {@link rules}. */
+  restore(text: string): void {
+    this.#state = text;
+  }
+
+  #postRules(message: RulesMessage): void {
+    const state = this.#isFresh ? this.#state : undefined;
+    this.#isFresh = false;
+    this.#post(state === undefined ? message : { ...message, correlationState: state });
   }
 
   /** Answers a `usersWanted`. */
@@ -148,6 +166,10 @@ export class DetectClient {
       case "rules-failed":
         if (this.#rules?.generation === message.generation) this.#rules = this.#liveRules;
         this.#events.rulesFailed(message);
+        break;
+      case "correlation-state":
+        this.#state = message.text;
+        this.#events.correlationState(message.text);
         break;
       case "ready":
         this.#events.ready();

@@ -148,6 +148,11 @@ export const sections = {
         [],
         "Processing pipelines (pySigma's YAML) that rename fields and change log sources of all rules, for logs that are not named as Sigma names them. Flag: --pipeline.",
       ),
+      correlation_state: key(
+        path({ empty: "not kept" }),
+        "",
+        "File that the windows of correlations are kept in over a restart; written every minute and at the end. Empty: a restart begins with empty windows.",
+      ),
       min_level: key(
         choice(levels),
         "informational",

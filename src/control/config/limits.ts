@@ -106,6 +106,11 @@ export const captureFlushMs = 1000;
 /** Longest sleep of the loop: signals are heard between two. */
 export const captureSleepMs = 50;
 
+/** Bytes of saved correlation windows: they are about as large as in memory, where 32 MiB by estimate are the limit. */
+export const correlationStateSizeMaxBytes = 64 * MiB;
+/** How often they are saved: what a crash may cost. Saving all that may be held stops evaluation for some tenths of a second. */
+export const correlationStateMs = 60_000;
+
 function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`Cannot start: limits contradict each other: ${what}`);
 }

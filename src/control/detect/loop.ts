@@ -15,7 +15,7 @@ import {
   SensorEventRouter,
   SigmaDetectionHandler,
 } from "../../detect/mod.ts";
-import { Engine } from "../../detect/sigma/mod.ts";
+import { Engine, type ImportResult } from "../../detect/sigma/mod.ts";
 import {
   activityKinds,
   type Catalogue,
@@ -80,6 +80,14 @@ const logSources: ReadonlySet<string> = new Set(logServices.map((service) => `li
 const logSourceIds = [...logSources].map(sourceId);
 
 const send = (message: FromDetect): void => self.postMessage(message);
+
+function importState(engine: Engine, text: string): ImportResult {
+  try {
+    return engine.importState(JSON.parse(text));
+  } catch {
+    return { groupCount: 0, unknownCount: 0, malformedCount: 1 };
+  }
+}
 
 /** Body of src/detect.worker.ts. */
 export function runDetectLoop(): void {
@@ -180,6 +188,8 @@ class DetectLoop {
     this.#swap(rules);
     let isReady = false;
     let reportAt = performance.now() + this.#start.reportMs;
+    const stateMs = this.#start.correlationStateMs ?? Number.POSITIVE_INFINITY;
+    let stateAt = performance.now() + stateMs;
     for (;;) {
       const woken = this.#sensor.wait(sleepMs);
       this.#watchCompat();
@@ -202,8 +212,13 @@ class DetectLoop {
         send({ type: "report", report: this.#report() });
         if (this.#storm.isOver(this.#router?.routed ?? 0)) Bun.gc(true);
       }
+      if (performance.now() >= stateAt) {
+        stateAt = performance.now() + stateMs;
+        this.#sendState();
+      }
       if (taken === 0 && (woken & waitResult.drained) !== 0) break;
     }
+    if (stateMs !== Number.POSITIVE_INFINITY) this.#sendState();
     // The programs are detached and both rings are empty: the account must close now. The main thread closes the sensor: it may
     // be about to ring with the handle at this very moment.
     send({ type: "stopped", report: this.#report() });
@@ -309,6 +324,7 @@ class DetectLoop {
       fieldReason: (source, field, satisfies) => this.#catalogue.fieldReason(source, field, satisfies),
       correlations: message.correlations,
     });
+    const restored = message.correlationState === undefined ? undefined : importState(engine, message.correlationState);
     // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
     engine.warm();
     this.#generation = message.generation;
@@ -339,7 +355,14 @@ class DetectLoop {
       inert: engine.inert,
       compileMs: performance.now() - began,
       sources: [...engine.sources, ...(this.#audit?.readsLogs === true ? logSourceIds : [])],
+      ...(restored === undefined ? {} : { restored }),
     });
+  }
+
+  #sendState(): void {
+    const engine = this.#store?.sigma;
+    if (engine?.correlationStats === undefined) return;
+    send({ type: "correlation-state", text: JSON.stringify(engine.exportState()) });
   }
 
   /** 32-bit programs are about: from now on their system calls are watched as well. */

@@ -3,7 +3,7 @@
 
 import type { EventContext, ProcessContext } from "../../alert/mod.ts";
 import type { EngineName, IndicatorFacts, IndicatorSet, InertRule, Match, RuleInfo } from "../../detect/mod.ts";
-import type { CorrelationStats, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
+import type { CorrelationStats, ImportResult, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
 import type { NormalizerStats } from "../../normalize/mod.ts";
 import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
 import type { ProcessCacheOptions, ProcessCacheStats } from "../../state/mod.ts";
@@ -28,6 +28,8 @@ export interface StartMessage {
   readonly logs?: SharedArrayBuffer;
   /** How often the worker reports, and measures its clock. */
   readonly reportMs: number;
+  /** How often the worker gives out the windows of correlations, and at its end; absent when nobody keeps them. */
+  readonly correlationStateMs?: number;
 }
 
 export interface RulesMessage {
@@ -39,6 +41,8 @@ export interface RulesMessage {
   readonly correlations: readonly LinkedCorrelation[];
   /** Over shared memory: nothing of it is copied but its path rules. */
   readonly indicators: IndicatorSet | undefined;
+  /** Of the first set that a worker gets: windows that were saved, as JSON. */
+  readonly correlationState?: string;
 }
 
 export type ToDetect =
@@ -89,7 +93,11 @@ export type FromDetect =
       readonly compileMs: number;
       /** Event sources that have rules. */
       readonly sources: readonly number[];
+      /** What came of the windows that were sent along. */
+      readonly restored?: ImportResult;
     }
+  /** Windows of all correlations, as JSON to be sent back after a restart. */
+  | { readonly type: "correlation-state"; readonly text: string }
   /** A set that cannot be compiled; the one before it stays. */
   | { readonly type: "rules-failed"; readonly generation: number; readonly message: string }
   | { readonly type: "ready" }
