@@ -100,6 +100,11 @@ export const commands = [
       flag({ name: "report", value: type.file, doc: "write a report for people to FILE, one HTML page" }),
       flag({ name: "summary", doc: "end with one JSON line on stderr" }),
       flag({ name: "per-file", doc: "take each file for a stream of its own" }),
+      flag({
+        name: "follow",
+        doc: "go on with what is appended, until interrupted",
+        more: "Text inputs only (NDJSON, JSON, logs), each file by name through rotation. Events are evaluated as they come, not sorted by time.",
+      }),
       minLevel,
       flag({ name: "since", value: type.time, doc: "only events at or after TIME" }),
       flag({ name: "until", value: type.time, doc: "only events before TIME" }),
@@ -115,6 +120,7 @@ export const commands = [
     examples: [
       { line: "agent replay --rules rule.yml events.ndjson", doc: "does this rule match?" },
       { line: "agent replay --summary --fail-on-alert recordings/", doc: "a check for CI" },
+      { line: "agent replay --rules ./rules --follow /var/log/audit/audit.log", doc: "as it grows" },
       { line: "agent replay --report report.html Security.evtx > alerts.ndjson", doc: "a page to look around in" },
     ],
   },

@@ -4,6 +4,7 @@ import type { AppConfig } from "../control/config/mod.ts";
 import type { CommandArgs } from "./commands.ts";
 import { requireConfig } from "./context.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { UsageError } from "./parse.ts";
 
 export async function replayEntry(args: CommandArgs<"replay">): Promise<ExitCode> {
   const config = requireConfig(args);
@@ -12,6 +13,12 @@ export async function replayEntry(args: CommandArgs<"replay">): Promise<ExitCode
 }
 
 export async function replayCommand(args: CommandArgs<"replay">, config: AppConfig): Promise<ExitCode> {
+  if (args.follow && args.perFile)
+    throw new UsageError(
+      "Cannot follow inputs one by one: --follow and --per-file exclude each other",
+      "leave one of them out",
+      "replay",
+    );
   const { replay } = await import("../control/replay/mod.ts");
   return replay({
     paths: args.operands,
@@ -21,6 +28,7 @@ export async function replayCommand(args: CommandArgs<"replay">, config: AppConf
     report: args.report,
     summary: args.summary,
     perFile: args.perFile,
+    follow: args.follow,
     sinceMs: args.since,
     untilMs: args.until,
     failOnAlert: args.failOnAlert,

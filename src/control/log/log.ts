@@ -50,11 +50,13 @@ export interface LogOptions {
   readonly now?: () => number;
   /** Instead of stderr and `file`: for tests. */
   readonly writers?: readonly LineWriter[];
+  /** Takes the place of standard error. */
+  readonly stderr?: LineWriter;
 }
 
 /** Opens the log of the program. */
 export function openLog(options: LogOptions): RootLog {
-  return new MainLog(options, options.writers ?? [descriptorWriter(2), ...openFile(options.file)]);
+  return new MainLog(options, options.writers ?? [options.stderr ?? descriptorWriter(2), ...openFile(options.file)]);
 }
 
 function openFile(path: string): LineWriter[] {

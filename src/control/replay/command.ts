@@ -11,9 +11,11 @@ import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
+import { followEvents } from "./follow.ts";
 import { errorCode } from "./input-error.ts";
+import { ProgressLine } from "./progress.ts";
 import type { InputKind } from "./read-input.ts";
-import { replayEvents } from "./replay.ts";
+import { type ReplayOptions, type ReplayResult, replayEvents } from "./replay.ts";
 
 export interface ReplayCommand {
   readonly paths: readonly string[];
@@ -25,6 +27,8 @@ export interface ReplayCommand {
   /** One JSON line on stderr at the end. */
   readonly summary: boolean;
   readonly perFile: boolean;
+  /** Go on with what is appended to the inputs, until a signal. */
+  readonly follow: boolean;
   readonly sinceMs: number | undefined;
   readonly untilMs: number | undefined;
   readonly failOnAlert: boolean;
@@ -40,11 +44,19 @@ const closeTimeoutMs = 30_000;
 /** Does the command and gives its exit status. Rejects for faults that are not the input's. */
 export async function replay(command: ReplayCommand): Promise<0 | 1 | 2 | 64 | 78> {
   const { config } = command;
-  const log = openLog({ level: config.logging.level, format: config.logging.format, file: config.logging.file });
+  const { level, format, file } = config.logging;
+  const progress = isTerminal() && !command.follow ? new ProgressLine({ terminal: process.stderr }) : undefined;
+  const log = openLog({
+    level,
+    format,
+    file,
+    ...(progress === undefined ? {} : { stderr: progress.around(descriptorWriter(2)) }),
+  });
   let done: Done;
   try {
-    done = await run(command, log.child("replay"));
+    done = await run(command, log.child("replay"), progress);
   } finally {
+    progress?.clear();
     await log.close();
   }
   // The last line on stderr, after what the log had left to say.
@@ -56,12 +68,15 @@ export async function replay(command: ReplayCommand): Promise<0 | 1 | 2 | 64 | 7
   return done.exitCode;
 }
 
+/** Whether somebody looks at standard error who could see a line change. */
+const isTerminal = (): boolean => process.stderr.isTTY === true && process.env.TERM !== "dumb";
+
 interface Done {
   readonly exitCode: 0 | 1 | 2 | 64 | 78;
   readonly summary?: Readonly<Record<string, number>>;
 }
 
-async function run(command: ReplayCommand, log: Log): Promise<Done> {
+async function run(command: ReplayCommand, log: Log, progress: ProgressLine | undefined): Promise<Done> {
   const { config, output } = command;
   const rules = await loadSigmaRules(config);
   if (!sayRules(rules, log)) return { exitCode: 78 };
@@ -103,21 +118,26 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
     namespace: config.alerts.namespace,
   });
   const report = command.report === undefined ? undefined : new ReportCollector(config.alerts.minLevel);
-  const { summary, inputs, exitCode } = await replayEvents({
+  const options: ReplayOptions = {
     ...command,
     fields,
     log,
+    ...(progress === undefined
+      ? {}
+      : { onProgress: (done: number, total: number, events: number) => progress.update(done, total, events) }),
     makeHandler: (emit) => {
       engine.forgetState();
       return new SigmaDetectionHandler<NormalizedEvent>(store, fields, emit);
     },
     emit: (alert) => {
+      progress?.clear();
       report?.add(alert);
       // A report is of everything, also when nobody reads the alerts any more.
       const isWanted = (): boolean => sink.isOpen || report !== undefined;
       return sink.write(encoder.alert(alert)) ? isWanted() : sink.drain().then(isWanted);
     },
-  });
+  };
+  const { summary, inputs, exitCode } = command.follow ? await followed(options) : await replayEvents(options);
   const [stats] = await sink.close(closeTimeoutMs);
   if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
   sayCorrelations(engine.correlationStats, log);
@@ -149,6 +169,19 @@ async function run(command: ReplayCommand, log: Log): Promise<Done> {
   log.error("alerts could not be written", { path: output, lost, reason: failure ?? "too slow" });
   return { exitCode: 2, summary: line };
 }
+
+/** Follows until the program is told to stop: that is its usual end. A second signal does not wait. */
+async function followed(options: ReplayOptions): Promise<ReplayResult> {
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  for (const signal of stopSignals) process.once(signal, onSignal);
+  try {
+    return await followEvents({ ...options, signal: stop.signal });
+  } finally {
+    for (const signal of stopSignals) process.off(signal, onSignal);
+  }
+}
+const stopSignals = ["SIGINT", "SIGTERM"] as const;
 
 /** Writes the report; false, and an error in the log, when it cannot be written. */
 function sayReport({ report: path }: ReplayCommand, report: ReportCollector, log: Log, facts: ReportFacts): boolean {

@@ -1,12 +1,12 @@
 // From a replayed event to what an alert is made from. Everything comes from the record and the place it was found:
 // nothing of this machine, no clock.
 
-import type { EventContext, HostContext, ProcessContext } from "../../alert/mod.ts";
+import type { AlertInput, EventContext, HostContext, ProcessContext } from "../../alert/mod.ts";
 import { type RecordedEvent, valueText } from "../../normalize/mod.ts";
 import { fieldMaxChars, fieldsMax } from "./limits.ts";
 
 /** The event as `sigil.event` shows it. O(fields). */
-export function eventContext(event: RecordedEvent): EventContext {
+function eventContext(event: RecordedEvent): EventContext {
   const fields: Record<string, string> = {};
   const truncated: string[] = [];
   let count = 0;
@@ -34,7 +34,7 @@ export function eventContext(event: RecordedEvent): EventContext {
 }
 
 /** The process of an event whose source says more of it than the record itself; `undefined` for others. */
-export function recordedProcess(event: RecordedEvent): ProcessContext | undefined {
+function recordedProcess(event: RecordedEvent): ProcessContext | undefined {
   const { process } = event.origin;
   if (process === undefined) return undefined;
   const { argv } = process;
@@ -69,6 +69,17 @@ const unset = "4294967295";
 
 const integer = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+
+/** What an alert about a recorded event says besides its hit. */
+export function recordedContext(event: RecordedEvent, hosts: Hosts): Omit<AlertInput, "hit" | "replay"> {
+  const host = hosts.of(event);
+  const process = recordedProcess(event);
+  return {
+    event: eventContext(event),
+    ...(host === undefined ? {} : { host }),
+    ...(process === undefined ? {} : { process }),
+  };
+}
 
 /** Hosts seen in recordings, by name: the encoder serializes each once. A fleet's forwarded logs have many. */
 const hostsMax = 4096;

@@ -89,3 +89,14 @@ export function findInputs(paths: readonly string[]): Inputs {
   }
   return { files, skipped, skippedCount, failed };
 }
+
+/** Bytes of all inputs together; 0 when one has no size that could be asked for. */
+export function sizeOf(files: readonly InputFile[]): number {
+  let bytes = 0;
+  for (const { path } of files) {
+    const stat = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (stat?.isFile() !== true) return 0;
+    bytes += stat.size;
+  }
+  return bytes;
+}

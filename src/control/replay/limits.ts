@@ -48,6 +48,17 @@ export const idleMaxBytes = 256 * mib;
 /** Recordings of one input, archives in archives included. Also the distance between the numbers of inputs. */
 export const sourcesMax = 1_000_000;
 
+/** Files followed at once: each holds a descriptor and at most one unfinished record. */
+export const followedMax = 256;
+/** Read at once from a followed file: its alerts leave before more is read. */
+export const followChunkBytes = 64 * 1024;
+/** Pause after a round in which no followed file had grown. */
+export const followPollMs = 250;
+/** A file that was moved away is still read for that long after its last growth: writers reopen late. */
+export const followGraceMs = 2000;
+/** A followed file that does not grow for that long has no more records of an event to come. */
+export const followIdleMs = 1000;
+
 /** Malformed records that the log names, per input; all are counted. */
 export const malformedLoggedMax = 5;
 

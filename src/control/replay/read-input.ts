@@ -57,6 +57,8 @@ export interface ReadResult {
   /** Recordings that were opened: 1, or the members of an archive. */
   readonly files: number;
   readonly malformed: number;
+  /** Bytes that were read of it as it is stored. */
+  readonly storedBytes: number;
   /** Something could not be read to its end. */
   readonly isPartial: boolean;
   /** It was named by the user and is nothing that can be read. */
@@ -109,6 +111,7 @@ class Reading {
       sources: this.#sources,
       files: this.#files,
       malformed: this.#malformed,
+      storedBytes: this.#budget.storedBytes,
       isPartial: this.#isPartial,
       isUsage: this.#isUsage,
     };

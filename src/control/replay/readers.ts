@@ -19,6 +19,8 @@ export interface InputReader {
   push(chunk: Buffer): void;
   /** The input has ended, or cannot be read any further. Throws like `push`. */
   end(): void;
+  /** Nothing came for some time: gives what is whole and was held for more to come. */
+  idle?(): void;
   /** Records lost so far. */
   readonly malformed: number;
   /** How often damage was told of. */
@@ -172,6 +174,10 @@ class AuditInput implements InputReader {
 
   push(chunk: Buffer): void {
     this.#splitter.push(chunk);
+  }
+
+  idle(): void {
+    this.#normalizer.flush();
   }
 
   end(): void {

@@ -8,9 +8,9 @@ import type { FieldTable, NormalizedEvent } from "../../event/mod.ts";
 import { JsonNormalizer } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
-import { eventContext, Hosts, recordedProcess } from "./context.ts";
+import { Hosts, recordedContext } from "./context.ts";
 import { reasonOf } from "./input-error.ts";
-import { findInputs, type InputFile } from "./inputs.ts";
+import { findInputs, type InputFile, sizeOf } from "./inputs.ts";
 import { type Before, orderOf, type Pending, TimeSorter } from "./order.ts";
 import { type InputKind, readInput, type SourceRead } from "./read-input.ts";
 
@@ -33,6 +33,8 @@ export interface ReplayOptions {
   readonly makeHandler: (emit: (event: NormalizedEvent, hit: Hit) => void) => EventHandler<NormalizedEvent>;
   /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. `false` stops the replay. */
   readonly emit: (alert: AlertInput) => boolean | Promise<boolean>;
+  /** Gets how many stored bytes were read, of how many (0 when that is not known), and the events so far; often. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number, events: number) => void;
   readonly log: Log;
   readonly stdin?: NodeJS.ReadableStream;
   /** Bytes and records that are sorted in memory; for tests. */
@@ -74,6 +76,8 @@ class Replay {
   #malformed = 0;
   #alerts = 0;
   #files = 0;
+  #doneBytes = 0;
+  #totalBytes = 0;
   #isStopped = false;
   #isPartial = false;
   #isUsage = false;
@@ -103,6 +107,7 @@ class Replay {
   async #replay(files: readonly InputFile[]): Promise<void> {
     const sorter = new TimeSorter(this.#normalizer, { before: this.#before, ...this.#options.sortMemory });
     const detectors = new Detectors(this.#options);
+    this.#totalBytes = this.#options.onProgress === undefined ? 0 : sizeOf(files);
     try {
       for (const [index, file] of files.entries()) await this.#read(file, index, this.#sieve(detectors, sorter));
       await this.#evaluate(sorter, detectors);
@@ -132,7 +137,7 @@ class Replay {
 
   /** Reads one input into the sorter. */
   async #read(file: InputFile, index: number, onEvent: (record: Pending, bytes: number) => void): Promise<void> {
-    const { input, fields, log, stdin = process.stdin } = this.#options;
+    const { input, fields, log, stdin = process.stdin, onProgress } = this.#options;
     const read = await readInput(file, index, {
       input,
       fields,
@@ -140,7 +145,9 @@ class Replay {
       onEvent,
       onCapture: (capture) => void this.#captures.push(capture),
       onMessage: ({ level, message, data }) => log[level](message, data),
+      onProgress: (storedBytes) => onProgress?.(this.#doneBytes + storedBytes, this.#totalBytes, this.#events),
     });
+    this.#doneBytes += read.storedBytes;
     for (const source of read.sources) this.#sources.set(source.input, source);
     this.#files += read.files;
     this.#malformed += read.malformed;
@@ -159,7 +166,7 @@ class Replay {
         const handler = detectors.of(input);
         if (found !== undefined && isStaged(handler)) handler.conclude(event, found);
         else handler.handle(event);
-        if (hits.length > 0 && !(await this.#tell(hits, input, this.#recorded(pending)))) return;
+        if (hits.length > 0 && !(await this.#tell(hits, input, this.#about(pending)))) return;
         hits.length = 0;
       }
       await this.#captured(captures, undefined, detectors);
@@ -221,28 +228,12 @@ class Replay {
       this.#options.log.warn("the sensor lost events while this was recorded", { path, ...stream.lost });
   }
 
-  #recorded({
-    event,
-    sequence,
-  }: Pending): Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId: string } {
-    const host = this.#hosts.of(event);
-    const { recordId } = event.origin;
-    const process = recordedProcess(event);
-    return {
-      event: eventContext(event),
-      ...(host === undefined ? {} : { host }),
-      ...(process === undefined ? {} : { process }),
-      sequence,
-      recordId,
-    };
+  #about({ event, sequence }: Pending): About {
+    return { ...recordedContext(event, this.#hosts), sequence, recordId: event.origin.recordId };
   }
 
   /** Gives the alerts of an event to the output; false when it wants no more. */
-  async #tell(
-    hits: readonly Hit[],
-    input: number,
-    about: Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId?: string },
-  ): Promise<boolean> {
+  async #tell(hits: readonly Hit[], input: number, about: About): Promise<boolean> {
     const from = this.#sources.get(input);
     if (from === undefined) throw new Error(`Cannot find input ${input}`);
     const { sequence, recordId = "", ...context } = about;
@@ -303,6 +294,9 @@ class Detectors {
     return this.#options.makeHandler((_, hit) => void this.hits.push(hit));
   }
 }
+
+/** What an alert says besides its hit. */
+type About = Omit<AlertInput, "hit" | "replay"> & { readonly sequence: number; readonly recordId?: string };
 
 interface Place {
   readonly event: NormalizedEvent;

@@ -79,7 +79,8 @@ export async function unpackLayers(
 
 export type Compression = "gzip" | "zstd" | "deflate";
 
-function compressionOf(head: Buffer): Compression | undefined {
+/** By the first four bytes; never `deflate`, which has no signature. */
+export function compressionOf(head: Buffer): Compression | undefined {
   if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
   if (head.length < 4) return undefined;
   const magic = head.readUInt32LE(0);

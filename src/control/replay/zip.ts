@@ -150,7 +150,7 @@ async function* memberBytes(
 ): AsyncIterable<Buffer> {
   if (entry.isEncrypted()) throw new InputError("it is encrypted");
   const { compressionMethod: method, compressedSize, uncompressedSize } = entry;
-  const compression = compressionOf(method);
+  const compression = compressionOfMethod(method);
   let from: number;
   try {
     from = (await zip.readLocalFileHeaderPromise(entry, { minimal: true })).fileDataStart;
@@ -172,7 +172,7 @@ async function* memberBytes(
 }
 
 /** `undefined` for a member that is stored as it is. */
-function compressionOf(method: number): Compression | undefined {
+function compressionOfMethod(method: number): Compression | undefined {
   if (method === 0) return undefined;
   if (method === 8) return "deflate";
   if (method === 93) return "zstd";
