@@ -120,7 +120,6 @@ export const commands = [
     examples: [
       { line: "agent replay --rules rule.yml events.ndjson", doc: "does this rule match?" },
       { line: "agent replay --summary --fail-on-alert recordings/", doc: "a check for CI" },
-      { line: "agent replay --rules ./rules --follow /var/log/audit/audit.log", doc: "as it grows" },
       { line: "agent replay --report report.html Security.evtx > alerts.ndjson", doc: "a page to look around in" },
     ],
   },
