@@ -246,6 +246,7 @@ struct sigil_ring {
 };
 
 #include "abi/file.h"
+#include "abi/network.h"
 #include "abi/operation.h"
 
 #endif

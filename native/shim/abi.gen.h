@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0xc2e73e29c10e3bfull
+#define SIGIL_ABI_DIGEST 0x6851e7ca21c7c8full
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");
@@ -125,6 +125,23 @@ _Static_assert(offsetof(struct sigil_file, value) == 48, "sigil_file.value");
 _Static_assert(offsetof(struct sigil_file, value2) == 52, "sigil_file.value2");
 _Static_assert(offsetof(struct sigil_file, flags) == 56, "sigil_file.flags");
 _Static_assert(offsetof(struct sigil_file, reserved) == 60, "sigil_file.reserved");
+_Static_assert(sizeof(struct sigil_network) == 80, "sigil_network");
+_Static_assert(offsetof(struct sigil_network, source) == 0, "sigil_network.source");
+_Static_assert(offsetof(struct sigil_network, destination) == 16, "sigil_network.destination");
+_Static_assert(offsetof(struct sigil_network, socket) == 32, "sigil_network.socket");
+_Static_assert(offsetof(struct sigil_network, bytes_sent) == 40, "sigil_network.bytes_sent");
+_Static_assert(offsetof(struct sigil_network, bytes_received) == 48, "sigil_network.bytes_received");
+_Static_assert(offsetof(struct sigil_network, duration_ns) == 56, "sigil_network.duration_ns");
+_Static_assert(offsetof(struct sigil_network, source_port) == 64, "sigil_network.source_port");
+_Static_assert(offsetof(struct sigil_network, destination_port) == 66, "sigil_network.destination_port");
+_Static_assert(offsetof(struct sigil_network, protocol) == 68, "sigil_network.protocol");
+_Static_assert(offsetof(struct sigil_network, result) == 70, "sigil_network.result");
+_Static_assert(offsetof(struct sigil_network, flags) == 72, "sigil_network.flags");
+_Static_assert(offsetof(struct sigil_network, stream_sequence) == 76, "sigil_network.stream_sequence");
+_Static_assert(sizeof(struct sigil_network_config) == 24, "sigil_network_config");
+_Static_assert(offsetof(struct sigil_network_config, without_loopback) == 0, "sigil_network_config.without_loopback");
+_Static_assert(offsetof(struct sigil_network_config, reserved) == 1, "sigil_network_config.reserved");
+_Static_assert(offsetof(struct sigil_network_config, dns_ports) == 8, "sigil_network_config.dns_ports");
 _Static_assert(sizeof(struct sigil_operation) == 88, "sigil_operation");
 _Static_assert(offsetof(struct sigil_operation, target_start_ns) == 0, "sigil_operation.target_start_ns");
 _Static_assert(offsetof(struct sigil_operation, address) == 8, "sigil_operation.address");

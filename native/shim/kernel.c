@@ -209,7 +209,8 @@ static void attach(struct kernel_side *k, u32 i, int *tracefs) {
     if (*tracefs == -1) *tracefs = tracefs_open();
     k->link[i] = tracepoint_attach(k->program[i], *tracefs, program_rows[i].at ? program_rows[i].at : section + 11);
     if (!k->link[i] && errno == ENOENT && *tracefs >= 0 && program_rows[i].some) return;
-  } else {
+  } else if (!strncmp(section, "cgroup", 6)) k->link[i] = cgroup_attach(k->program[i]);
+  else {
     k->link[i] = bpf_program__attach(k->program[i]);
     if (!k->link[i] && errno == ENOENT && program_rows[i].some) return;
   }

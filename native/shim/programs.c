@@ -10,6 +10,8 @@ OBJECT(file)
 OBJECT(operation)
 OBJECT(system)
 OBJECT(uring)
+OBJECT(connection)
+OBJECT(datagram)
 
 /* In the order of enum object_id. */
 const struct object_source object_sources[OBJECTS] = {
@@ -18,6 +20,8 @@ const struct object_source object_sources[OBJECTS] = {
   {"operation", sigil_operation_object, &sigil_operation_object_size},
   {"system", sigil_system_object, &sigil_system_object_size},
   {"uring", sigil_uring_object, &sigil_uring_object_size},
+  {"connection", sigil_connection_object, &sigil_connection_object_size},
+  {"datagram", sigil_datagram_object, &sigil_datagram_object_size},
 };
 
 #define OPENS {SIGIL_KIND_FILE_CREATE, SIGIL_KIND_FILE_WRITE, SIGIL_KIND_FILE_ACCESS}
@@ -124,6 +128,23 @@ const struct program_row program_rows[] = {
   {OBJECT_URING, "uring_setup", .kinds = {SIGIL_KIND_OPERATION_URING}, .some = 1},
   {OBJECT_URING, "uring_request", .instead = "uring_request_sqe", .kinds = {SIGIL_KIND_OPERATION_URING_REQUEST, SIGIL_KIND_OPERATION_URING_CREATE, SIGIL_KIND_OPERATION_URING_DELETE, SIGIL_KIND_OPERATION_URING_RENAME}, .some = 1},
   {OBJECT_URING, "uring_request_sqe", .instead = "uring_request", .kinds = {SIGIL_KIND_OPERATION_URING_REQUEST, SIGIL_KIND_OPERATION_URING_CREATE, SIGIL_KIND_OPERATION_URING_DELETE, SIGIL_KIND_OPERATION_URING_RENAME}, .some = 1},
+
+  /* network */
+  {OBJECT_CONNECTION, "network_tcp_state", .kinds = {SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_NETWORK_ACCEPT, SIGIL_KIND_NETWORK_LISTEN, SIGIL_KIND_NETWORK_CLOSE}},
+  {OBJECT_CONNECTION, "network_tcp_retransmit", .kinds = {SIGIL_KIND_NETWORK_CONNECT}},
+  {OBJECT_CONNECTION, "network_connect_failed", .kinds = {SIGIL_KIND_NETWORK_CONNECT}},
+  {OBJECT_CONNECTION, "network_accept", .kinds = {SIGIL_KIND_NETWORK_ACCEPT, SIGIL_KIND_NETWORK_CLOSE}},
+  {OBJECT_CONNECTION, "network_accept4", .kinds = {SIGIL_KIND_NETWORK_ACCEPT, SIGIL_KIND_NETWORK_CLOSE}},
+  {OBJECT_DATAGRAM, "network_bind4", .kinds = {SIGIL_KIND_NETWORK_BIND}},
+  {OBJECT_DATAGRAM, "network_bind6", .kinds = {SIGIL_KIND_NETWORK_BIND}},
+  {OBJECT_DATAGRAM, "network_egress", .kinds = {SIGIL_KIND_NETWORK_SEND, SIGIL_KIND_DNS_QUERY}},
+  {OBJECT_DATAGRAM, "network_ingress", .kinds = {SIGIL_KIND_DNS_ANSWER, SIGIL_KIND_NETWORK_SEND}},
+  /* Attached before those above: who sends is put down before anything is sent. */
+  {OBJECT_DATAGRAM, "network_connect4", .kinds = {SIGIL_KIND_NETWORK_SEND, SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_DNS_QUERY, SIGIL_KIND_DNS_ANSWER}},
+  {OBJECT_DATAGRAM, "network_connect6", .kinds = {SIGIL_KIND_NETWORK_SEND, SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_DNS_QUERY, SIGIL_KIND_DNS_ANSWER}},
+  {OBJECT_DATAGRAM, "network_sendmsg4", .kinds = {SIGIL_KIND_NETWORK_SEND, SIGIL_KIND_DNS_QUERY, SIGIL_KIND_DNS_ANSWER}},
+  {OBJECT_DATAGRAM, "network_sendmsg6", .kinds = {SIGIL_KIND_NETWORK_SEND, SIGIL_KIND_DNS_QUERY, SIGIL_KIND_DNS_ANSWER}},
+  {OBJECT_DATAGRAM, "network_socket", .kinds = {SIGIL_KIND_NETWORK_SEND}},
 };
 const u32 program_count = sizeof(program_rows) / sizeof(program_rows[0]);
 _Static_assert(sizeof(program_rows) / sizeof(program_rows[0]) <= PROGRAMS_MAX, "PROGRAMS_MAX");

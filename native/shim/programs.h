@@ -3,7 +3,7 @@
 #define SIGIL_PROGRAMS_H
 #include "../abi.h"
 
-enum object_id { OBJECT_PROCESS, OBJECT_FILE, OBJECT_OPERATION, OBJECT_SYSTEM, OBJECT_URING, OBJECTS };
+enum object_id { OBJECT_PROCESS, OBJECT_FILE, OBJECT_OPERATION, OBJECT_SYSTEM, OBJECT_URING, OBJECT_CONNECTION, OBJECT_DATAGRAM, OBJECTS };
 
 /* native/bpf/NAME.bpf.c, embedded by the build. */
 struct object_source {

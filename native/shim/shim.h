@@ -71,6 +71,7 @@ u32 kernel_report(struct shim *s, char *out, u32 bytes);
 struct bpf_program;
 struct bpf_link;
 int tracefs_open(void);
+struct bpf_link *cgroup_attach(struct bpf_program *program); /* cgroup.c; errno when NULL */
 struct bpf_link *tracepoint_attach(struct bpf_program *program, int tracefs, const char *name);
 
 /* shim.c: wakes the thread when this ring of the kernel has records. */

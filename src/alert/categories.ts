@@ -17,7 +17,13 @@ export function eventCategories(kind: EventKind, fields: Fields, isWindows: bool
   let type: readonly string[] = own.type;
   let action: string | undefined = own.action === "" ? undefined : own.action;
   if (kind === "process_start" && isWindows) action = "start";
-  if (kind === "dns_query" && /[^\s;-]/.test(field(fields, "QueryResults"))) action = "lookup_result";
+  if (
+    kind === "dns_query" &&
+    (/[^\s;-]/.test(field(fields, "QueryResults")) || field(fields, "EventType") === "answer")
+  )
+    action = "lookup_result";
+  // The other side began: Sysmon's event 3 is both.
+  if (kind === "network_connect" && field(fields, "Initiated") === "false") action = eventKinds.network_accept.action;
   if (kind === "registry_change") {
     // Sysmon 12 tells by `EventType` whether a key came or went; 13 sets a value, 14 renames.
     const verb = /^(Create|Delete|Rename)/.exec(field(fields, "EventType"))?.[1];

@@ -223,7 +223,7 @@ function networkDocs(kind: EventKind, get: Get, shaper: Shaper, put: (name: keyo
   const to = address(get("DestinationIp"));
   const fromHost = shaper.text(get("SourceHostname"), "source.domain");
   const toHost = shaper.text(get("DestinationHostname"), "destination.domain");
-  const isNetwork = kind === "network_connect" || kind === "network_accept";
+  const isNetwork = kind.startsWith("network_");
   if (!isNetwork && from === undefined && to === undefined && toHost === undefined && fromHost === undefined) return;
   put("source", {
     ip: from,
@@ -237,7 +237,9 @@ function networkDocs(kind: EventKind, get: Get, shaper: Shaper, put: (name: keyo
     domain: toHost,
     port: parseInteger(get("DestinationPort"), 65_535),
   });
-  const initiated = parseBoolean(get("Initiated")) ?? (isNetwork ? kind === "network_connect" : undefined);
+  const initiated =
+    parseBoolean(get("Initiated")) ??
+    (kind === "network_connect" || kind === "network_accept" ? kind === "network_connect" : undefined);
   const transport = get("Protocol")?.toLowerCase();
   const known = to ?? from;
   put("network", {
@@ -306,6 +308,9 @@ export function outcomeOf(fields: Fields): "success" | "failure" | undefined {
   const keywords = present(fields, "Keywords")?.toLowerCase();
   if (keywords === "0x8020000000000000" || keywords === "audit success") return "success";
   if (keywords === "0x8010000000000000" || keywords === "audit failure") return "failure";
+  // The kernel's answer, as the live sensor has it.
+  const result = present(fields, "Result");
+  if (result !== undefined && /^(0|-\d{1,4})$/.test(result)) return result === "0" ? "success" : "failure";
   switch ((present(fields, "success") ?? present(fields, "res"))?.toLowerCase()) {
     case "yes":
     case "success":

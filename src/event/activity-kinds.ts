@@ -1,7 +1,7 @@
 // Every kind of activity (native/abi/*.h) as one row: its number in records, its name in accounts, and the log source whose
 // events it becomes. A new kind is a row here, a reader in src/normalize, and a program in native/bpf.
 
-import { fileKind, operationKind } from "./layout.gen.ts";
+import { dnsKind, fileKind, networkKind, operationKind } from "./layout.gen.ts";
 
 export interface ActivityKind {
   /** As in the header of its records. */
@@ -10,9 +10,16 @@ export interface ActivityKind {
   readonly name: string;
   /** The row of the catalogue that its events belong to; that row says the kind of event. */
   readonly source: string;
+  /** Other sources whose events need what this kind brings: it is recorded whenever a rule asks for one of those, too. */
+  readonly feeds: readonly string[];
 }
 
-const of = (name: string, kind: number, source: string): ActivityKind => ({ kind, name, source });
+const of = (name: string, kind: number, source: string, ...feeds: readonly string[]): ActivityKind => ({
+  kind,
+  name,
+  source,
+  feeds,
+});
 
 export const activityKinds: readonly ActivityKind[] = [
   // file
@@ -32,8 +39,23 @@ export const activityKinds: readonly ActivityKind[] = [
   of("file_utimes", fileKind.utimes, "linux/file_change"),
   of("file_access", fileKind.access, "linux/file_access"),
   // network
+  of("network_connect", networkKind.connect, "linux/network_connection"),
+  of("network_accept", networkKind.accept, "linux/network_accept"),
+  of("network_send", networkKind.send, "linux/network_connection"),
+  of("network_bind", networkKind.bind, "linux/network_bind"),
+  of("network_listen", networkKind.listen, "linux/network_listen"),
+  of("network_close", networkKind.close, "linux/network_close"),
 
-  // dns
+  // dns: names of addresses come from the answers.
+  of("dns_query", dnsKind.query, "linux/dns_query"),
+  of(
+    "dns_answer",
+    dnsKind.answer,
+    "linux/dns_query",
+    "linux/network_connection",
+    "linux/network_accept",
+    "linux/network_close",
+  ),
 
   // kernel operations
   of("credentials", operationKind.credentials, "linux/credential_change"),

@@ -234,6 +234,11 @@ export const sourceTable: readonly SourceRow[] = [
   row("linux/file_change", "linux", "file_change", "", "file_change"),
   row("linux/file_access", "linux", "file_access", "", "file_access"),
   row("linux/network_connection", "linux", "network_connection", "sysmon", "network_connect"),
+  row("linux/network_accept", "linux", "network_connection", "sysmon", "network_accept"),
+  // No public rule names these; ours may.
+  row("linux/network_bind", "linux", "network_bind", "", "network_bind"),
+  row("linux/network_listen", "linux", "network_listen", "", "network_listen"),
+  row("linux/network_close", "linux", "network_close", "", "network_close"),
   row("linux/dns_query", "linux", "dns_query", "", "dns_query"),
   row("linux/process_access", "linux", "process_access", "sysmon", "process_access"),
   row("linux/raw_access_thread", "linux", "raw_access_thread", "sysmon", "process_access"),

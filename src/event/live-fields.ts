@@ -292,6 +292,43 @@ const file: readonly LiveField[] = [
   field("Result", "", "0, or the negative errno of a try that failed"),
 ];
 
+const source: readonly LiveField[] = [
+  field("EventType", "", "What was done: `connect accept send bind listen close`"),
+  field("Protocol", "network.transport", "`tcp udp icmp ipv6-icmp sctp …`, or the number"),
+  field("SourceIsIpv6", "network.type", "`true` when the address is IPv6; IPv4 in IPv6 sockets is IPv4"),
+  field("SourceIp", "source.ip", "Address of who began: of an accepted connection, the other side"),
+  field("SourcePort", "source.port", "Its port"),
+  field("SourcePortName", "", "Name of a well-known port: `https`"),
+];
+const bothEnds: readonly LiveField[] = [
+  ...source,
+  field("Initiated", "network.direction", "`true` when this host began, `false` for accepted connections"),
+  field("SourceHostname", "source.domain", "Name of the other side of an accepted connection, from DNS answers seen"),
+  field("DestinationIsIpv6", "network.type", "As above"),
+  field("DestinationIp", "destination.ip", "Address of the other end"),
+  field(
+    "DestinationHostname",
+    "destination.domain",
+    "Name by which the process asked for that address, else any on this host did",
+  ),
+  field("DestinationPort", "destination.port", "Its port"),
+  field("DestinationPortName", "", "As above"),
+];
+const connection: readonly LiveField[] = [
+  ...actor,
+  ...bothEnds,
+  field(
+    "Result",
+    "event.outcome",
+    "0, or the negative errno that connecting ended with; absent when nobody had answered after a second",
+  ),
+  field("ConnectionCount", "", "Connections of the process to this address and port so far, this one included"),
+  field("ConnectionIntervalMs", "", "Mean time between the starts of two of them"),
+  field("ConnectionJitterMs", "", "Standard deviation of those times"),
+  field("ConnectionJitterPercent", "", "The same in percent of the mean; from the fourth connection on"),
+];
+const listening: readonly LiveField[] = [...actor, ...source];
+
 /** By source name. A source that no sensor feeds is not listed. */
 export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
   "linux/process_creation": [
@@ -347,6 +384,34 @@ export const liveFields: Readonly<Record<string, readonly LiveField[]>> = {
   "linux/file_change": file,
   "linux/file_access": file,
   ...operationFields,
+  "linux/network_connection": connection,
+  "linux/network_accept": connection,
+  "linux/network_bind": listening,
+  "linux/network_listen": listening,
+  "linux/network_close": [
+    ...actor,
+    ...bothEnds,
+    field("BytesSent", "source.bytes", "Payload that this host sent, what was sent twice counted once"),
+    field("BytesReceived", "destination.bytes", "Payload that it received"),
+    field("DurationMs", "", "From when it was made to its end"),
+  ],
+  "linux/dns_query": [
+    ...actor,
+    field("EventType", "", "`query` for a question that was sent, `answer` for what came back"),
+    field("QueryName", "dns.question.name", "Name asked for, without a dot at the end; odd bytes as `\\\\DDD`"),
+    field("QueryType", "dns.question.type", "`A AAAA TXT MX …`"),
+    field(
+      "QueryStatus",
+      "dns.response_code",
+      "Of an answer: 0, 9501 without records, else 9000 and the response code (9003: no such name)",
+    ),
+    field("QueryResults", "dns.answers", "Of an answer: `type:  5 edge.example.net;::ffff:192.0.2.7;`"),
+    field("Protocol", "network.transport", "`udp` or `tcp`"),
+    field("SourceIp", "source.ip", "Address of this host"),
+    field("SourcePort", "source.port", "Its port"),
+    field("DestinationIp", "destination.ip", "Address of the name server"),
+    field("DestinationPort", "destination.port", "Its port"),
+  ],
 };
 
 /** Sysmon's fields that a Linux sensor never fills, and why. */

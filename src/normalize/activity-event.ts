@@ -12,6 +12,7 @@ import {
 } from "../event/mod.ts";
 import { containerOf, type ProcessEntry, type Program } from "../state/mod.ts";
 import { type EventDetails, LiveEvent, type NormalizeContext, type Readers, utcTime } from "./live-event.ts";
+import type { NetworkMemory } from "./network/memory.ts";
 import { kernelFacts } from "./process-facts.ts";
 
 /** How records of some kinds become events. One file a family beside this one; `families.ts` lists them. */
@@ -29,6 +30,8 @@ export interface ActivityFamily {
    * answer that only feeds a cache).
    */
   readonly observe?: (event: ActivityEvent) => boolean;
+  /** The record holds another event: moves to it. Called after each event until it says no. */
+  readonly next?: (event: ActivityEvent) => boolean;
   /** ECS field sets that an alert shows beside those made from the fields. */
   readonly ecs?: (event: ActivityEvent) => Readonly<Record<string, unknown>>;
   /** Facts without an ECS name, for `sigil.*`. */
@@ -105,8 +108,20 @@ export class ActivityEvent extends LiveEvent<ActivityEvent> {
     this.sequence = this.record.sequence;
     this.#entry = undefined;
     this.#program = undefined;
+    this.isRepeat = false;
     this.moved();
     return this.#family.observe?.(this) ?? true;
+  }
+
+  /** Moves to the next event of the same record; false when there is none. */
+  next(): boolean {
+    this.moved();
+    return this.#family.next?.(this) ?? false;
+  }
+
+  /** What is remembered of connections and names. */
+  get network(): NetworkMemory {
+    return this.context.network;
   }
 
   get pid(): number {

@@ -13,6 +13,7 @@ import {
   type SourceId,
 } from "../event/mod.ts";
 import type { ProcessCache, ProcessEntry, Program, UserNames } from "../state/mod.ts";
+import type { NetworkMemory } from "./network/memory.ts";
 import type { SensitiveFiles } from "./sensitive-files.ts";
 
 /** What every live event can ask. */
@@ -24,6 +25,7 @@ export interface NormalizeContext {
   readonly hostId: string;
   /** Files whose being read is an event; the default list when absent. */
   readonly sensitive?: SensitiveFiles;
+  readonly network: NetworkMemory;
 }
 
 /** Reads one field; `undefined`: the event does not have it. */
@@ -47,6 +49,8 @@ export abstract class LiveEvent<Self = never> implements NormalizedEvent {
   timeMs = 0;
   /** Number of the event among those of its kind on its CPU. */
   sequence = 0;
+  /** A repeat of an event that was told: the detectors see it, what comes after them leaves it out. */
+  isRepeat = false;
 
   readonly context: NormalizeContext;
   readonly #readers: (Reader<Self> | undefined)[] = [];

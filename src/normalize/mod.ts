@@ -25,6 +25,12 @@ export {
 export { families } from "./families.ts";
 export { type Fields, JsonNormalizer, type Origin, own, parseTime, RecordedEvent, valueText } from "./json/mod.ts";
 export { type EventDetails, LiveEvent, type NormalizeContext } from "./live-event.ts";
+export {
+  NetworkMemory,
+  type NetworkMemoryOptions,
+  type NetworkReport,
+  networkMemoryDefaults,
+} from "./network/memory.ts";
 export { type AnyLiveEvent, Normalizer, type NormalizerOptions, type NormalizerStats } from "./normalizer.ts";
 export { ProcessEvent } from "./process-event.ts";
 export { endFields, startFields } from "./process-fields.ts";

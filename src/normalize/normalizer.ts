@@ -20,12 +20,15 @@ import type { BootClock, ProcessCache } from "../state/mod.ts";
 import { ActivityEvent } from "./activity-event.ts";
 import { families } from "./families.ts";
 import type { NormalizeContext } from "./live-event.ts";
+import { NetworkMemory } from "./network/memory.ts";
 import { ProcessEvent } from "./process-event.ts";
 import { endFields, endKeywordFields, keywordFields, startFields } from "./process-fields.ts";
 import { decodeExit } from "./signals.ts";
 
-export interface NormalizerOptions extends NormalizeContext {
+export interface NormalizerOptions extends Omit<NormalizeContext, "network"> {
   readonly clock: BootClock;
+  /** With bounds of its own when absent. */
+  readonly network?: NetworkMemory;
 }
 
 /** What came through, by kind of record; `malformed` are records of a kind that this program does not know. */
@@ -65,6 +68,8 @@ export class Normalizer {
     compat: 0,
     activities: {},
   };
+  /** Names and connections remembered. */
+  readonly network: NetworkMemory;
   /** All of the inventory has come through. */
   inventoryDone = false;
   readonly #processes: ProcessCache;
@@ -75,8 +80,12 @@ export class Normalizer {
   readonly #activity = new ActivityRecord();
   /** By kind. */
   readonly #decoders: (Decoder | undefined)[] = [];
+  /** Of the record taken last, when it may hold more than one event. */
+  #last: ActivityEvent | undefined;
 
-  constructor(options: NormalizerOptions) {
+  constructor(given: NormalizerOptions) {
+    const options = { ...given, network: given.network ?? new NetworkMemory() };
+    this.network = options.network;
     this.#processes = options.processes;
     this.#clock = options.clock;
     this.#record = new ProcessRecord(Buffer.alloc(headerLayout.bytes));
@@ -105,6 +114,7 @@ export class Normalizer {
 
   /** Takes the record at `at` of `bytes`; the event it means, valid until the next call, or `undefined`. */
   take(bytes: Buffer, at: number): AnyLiveEvent | undefined {
+    this.#last = undefined;
     const kind = bytes.readUInt16LE(at + headerLayout.kind);
     if (kind >= recordKind.activity) return this.#takeActivity(kind, bytes, at);
     const pid = bytes.readUInt32LE(at + headerLayout.pid);
@@ -157,6 +167,14 @@ export class Normalizer {
     return (this.#record.field(processLayout.exeFlags) & exeFlag.compat) !== 0;
   }
 
+  /** Another event of the record that was taken last, or `undefined`; a record of the DNS may hold several messages. */
+  next(): AnyLiveEvent | undefined {
+    const event = this.#last;
+    if (event?.next() === true) return event;
+    this.#last = undefined;
+    return undefined;
+  }
+
   #takeActivity(kind: number, bytes: Buffer, at: number): ActivityEvent | undefined {
     const decoder = this.#decoders[kind];
     if (decoder === undefined) {
@@ -166,7 +184,9 @@ export class Normalizer {
     const { activities } = this.stats;
     activities[decoder.name] = (activities[decoder.name] ?? 0) + 1;
     this.#activity.bind(bytes, at);
-    return decoder.event.bind(this.#clock.toEpochMs(this.#activity.timeNs)) ? decoder.event : undefined;
+    const isSeen = decoder.event.bind(this.#clock.toEpochMs(this.#activity.timeNs));
+    this.#last = isSeen ? decoder.event : undefined;
+    return this.#last;
   }
 }
 

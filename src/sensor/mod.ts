@@ -4,6 +4,7 @@
  */
 export { type KindCounters, lost, type RecordKind, recordKinds, type SensorCounters, unaccounted } from "./counters.ts";
 export { type FileSettings, fileNamesMax, filePrefixesMax } from "./file-settings.ts";
+export { configureNetwork, type NetworkSensorOptions } from "./network.ts";
 export { procInventory } from "./proc-inventory.ts";
 export {
   attempts,

@@ -6,7 +6,7 @@ import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
 import { sourceId } from "../../event/mod.ts";
-import { logServices, SensitiveFiles } from "../../normalize/mod.ts";
+import { logServices, networkMemoryDefaults, SensitiveFiles } from "../../normalize/mod.ts";
 import { createRing } from "../../ring/mod.ts";
 import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
@@ -176,6 +176,13 @@ class Agent {
         },
         sensitiveFiles: options.config.sensor.sensitiveFiles,
         compatSystemCalls: options.config.sensor.compatSystemCalls,
+        network: {
+          sensor: { loopback: options.config.network.loopback, dnsPorts: options.config.network.dnsPorts },
+          memory: {
+            ...networkMemoryDefaults,
+            connections: { ...networkMemoryDefaults.connections, intervalMs: options.config.network.foldIntervalMs },
+          },
+        },
         namespacesMax: userNamespacesMax,
         hostId: bootIdentity(host),
         hostMountNs: mountNamespace("self"),

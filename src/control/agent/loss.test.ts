@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { NetworkMemory } from "../../normalize/mod.ts";
 import type { KindCounters, RecordKind } from "../../sensor/mod.ts";
 import { ProcessCache } from "../../state/mod.ts";
 import { lossReportMs } from "../config/limits.ts";
@@ -25,6 +26,7 @@ function report(
   const of = (kind: RecordKind): KindCounters => ({ ...none, ...counters[kind] });
   return {
     counters: { exec: of("exec"), fork: of("fork"), exit: of("exit"), task: of("task"), activities: {} },
+    network: new NetworkMemory().report(),
     processes: { ...idleTable },
     normalized: { exec: 0, fork: 0, exit: 0, task: 0, recovered: 0, malformed: 0, compat: 0, activities: {} },
     routed: 0,

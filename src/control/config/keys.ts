@@ -3,10 +3,12 @@
 // here only when something reads it.
 
 import { defaultSensitiveFiles } from "../../normalize/mod.ts";
+import { dnsPortsMax } from "./limits.ts";
 import {
   boolean,
   choice,
   duration,
+  integer,
   list,
   path,
   ringSize,
@@ -186,7 +188,26 @@ export const sections = {
     },
   },
   signature: { doc: "Code signatures.", keys: {} },
-  network: { doc: "Network events.", keys: {} },
+  network: {
+    doc: "Network events.",
+    keys: {
+      loopback: key(
+        boolean,
+        true,
+        "Whether connections within this host are events. Lookups at a name server of this host always are.",
+      ),
+      dns_ports: key(
+        list(integer(1, 65_535), "port numbers", dnsPortsMax),
+        [53],
+        "Ports of name servers: what is sent there and comes from there is read as DNS. 5353 adds multicast DNS.",
+      ),
+      fold_interval: key(
+        duration(0, 86_400_000),
+        60_000,
+        "A connection of a process to a place that it connected to within this time counts as a repeat. Rules see repeats; what comes after them does not. 0: nothing is a repeat.",
+      ),
+    },
+  },
   reload: { doc: "Reloading while running.", keys: {} },
   logging: {
     doc: "The operational log (not the alerts).",

@@ -72,6 +72,8 @@ export const exitedProcessesMax = 2048;
 export const processBytesMax = 32 * MiB;
 /** Generations after which an exited ancestor is forgotten: nobody reads a longer chain in an alert. */
 export const processAncestorsMax = 16;
+/** Ports of name servers: every packet is compared with each of them; as `dns_ports` in native/abi/network.h. */
+export const dnsPortsMax = 8;
 /** Mount namespaces with a table of user names: containers on a busy node. */
 export const userNamespacesMax = 512;
 /** Ring for alerts from the detect worker to the main thread. A large alert is 64 KiB: a burst of 128 at once, or thousands of usual ones. */

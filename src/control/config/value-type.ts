@@ -232,28 +232,38 @@ export function path(special: { readonly empty?: string; readonly dash?: string 
   };
 }
 
-export function list<T>(item: ValueType<T>, plural: string): ValueType<readonly T[]> {
-  const read = (value: unknown): readonly T[] | Invalid => {
-    if (!Array.isArray(value)) return wrong(`a list of ${plural}`, value, "write it in brackets: [ … ]");
-    if (value.length > configListLengthMax) {
-      return new Invalid("too_long", `a list may have ${configListLengthMax} entries, this one has ${value.length}`);
-    }
+export function list<T>(
+  item: ValueType<T>,
+  plural: string,
+  lengthMax: number = configListLengthMax,
+): ValueType<readonly T[]> {
+  const each = <V>(values: readonly V[], readItem: (value: V) => T | Invalid): readonly T[] | Invalid => {
+    if (values.length > lengthMax)
+      return new Invalid("too_long", `a list may have ${lengthMax} entries, this one has ${values.length}`);
     const items: T[] = [];
-    for (const [index, one] of value.entries()) {
-      const got = item.read(one);
+    for (const [index, one] of values.entries()) {
+      const got = readItem(one);
       if (got instanceof Invalid) return new Invalid(got.code, `entry ${index + 1}: ${got.message}`, got.hint);
       items.push(got);
     }
     return items;
   };
+  const read = (value: unknown): readonly T[] | Invalid =>
+    Array.isArray(value) ? each(value, item.read) : wrong(`a list of ${plural}`, value, "write it in brackets: [ … ]");
   const { resolve: resolveItem } = item;
   return {
     name: `list of ${plural}`,
     suffix: "",
     read,
-    readText: (value) => (value.trim() === "" ? [] : read(value.split(",").map((one) => one.trim()))),
+    readText: (value) =>
+      value.trim() === ""
+        ? []
+        : each(
+            value.split(",").map((one) => one.trim()),
+            item.readText,
+          ),
     write: (value) => `[${value.map((one) => item.write(one)).join(", ")}]`,
-    schema: { type: "array", items: item.schema, maxItems: configListLengthMax },
+    schema: { type: "array", items: item.schema, maxItems: lengthMax },
     ...(resolveItem === undefined
       ? {}
       : { resolve: (value: readonly T[], folder: string) => value.map((one) => resolveItem(one, folder)) }),

@@ -68,6 +68,11 @@ export class RecordDecoder {
     }
   }
 
+  /** Another event of the record that {@link take} was given last, or `undefined`. Asked until there is none. */
+  next(): AnyLiveEvent | undefined {
+    return this.#normalizer.next();
+  }
+
   /** Puts a table of users in place; `undefined`: whoever lived there is gone. */
   setUsers(mountNs: number, passwd: string | undefined): void {
     if (passwd === undefined) this.users.forget(mountNs);

@@ -33,13 +33,22 @@ import {
   AuditEvent,
   AuditTrail,
   logServices,
+  NetworkMemory,
   type NormalizeContext,
   Normalizer,
   RecordedEvent,
   SensitiveFiles,
 } from "../../normalize/mod.ts";
 import { RingWriter } from "../../ring/mod.ts";
-import { bootOffsetMs, procInventory, Sensor, SensorError, ShimError, waitResult } from "../../sensor/mod.ts";
+import {
+  bootOffsetMs,
+  configureNetwork,
+  procInventory,
+  Sensor,
+  SensorError,
+  ShimError,
+  waitResult,
+} from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
 import { auditNeeds } from "./audit-rules.ts";
@@ -162,9 +171,9 @@ class DetectLoop {
     });
     this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
     const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
-    this.#context = shared;
+    this.#context = { ...shared, network: new NetworkMemory(start.network.memory) };
     this.#sensitive = new SensitiveFiles(start.sensitiveFiles);
-    this.#normalizer = new Normalizer({ ...shared, clock: this.#clock, sensitive: this.#sensitive });
+    this.#normalizer = new Normalizer({ ...this.#context, clock: this.#clock, sensitive: this.#sensitive });
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
     // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
@@ -249,9 +258,11 @@ class DetectLoop {
       this.#normalizer.stats.malformed++;
       return;
     }
-    if (event === undefined) return;
-    this.#router?.route(event);
-    this.#audit?.take(event);
+    // A record of the DNS may hold several messages.
+    for (; event !== undefined; event = this.#normalizer.next()) {
+      this.#router?.route(event);
+      this.#audit?.take(event);
+    }
   }
 
   readonly #takeLog = (event: RecordedEvent): void => {
@@ -347,7 +358,7 @@ class DetectLoop {
     this.#audit = demand && new AuditTrail(demand, this.#context, this.#route);
     this.#sensitive.also(this.#audit?.reads ?? []);
     this.#sensor.sensitiveNames = this.#sensitive.names;
-    this.#enable(engine);
+    this.#enable(engine, indicators);
     send({
       type: "rules-live",
       generation: message.generation,
@@ -374,12 +385,17 @@ class DetectLoop {
     this.#enableKinds();
   }
 
-  /** Records the activities that the live rules ask about; what nobody asks about costs the host nothing. */
-  #enable(engine: Engine): void {
+  /** Records the activities that the live rules and indicators ask about; what nobody asks about costs the host nothing. */
+  #enable(engine: Engine, indicators: RulesMessage["indicators"]): void {
     const asked = new Set(engine.sources.map((source) => sourceRow(source).name));
+    if (indicators !== undefined && indicators.counts.ip + indicators.counts.domain + indicators.counts.url > 0)
+      for (const name of ["linux/network_connection", "linux/network_accept", "linux/dns_query"]) asked.add(name);
     const asAudit = this.#audit?.kinds ?? [];
     const kinds = activityKinds
-      .filter(({ source, kind }) => asked.has(source) || asAudit.includes(kind))
+      .filter(
+        ({ source, feeds, kind }) =>
+          asked.has(source) || feeds.some((other) => asked.has(other)) || asAudit.includes(kind),
+      )
       .map(({ kind }) => kind);
     if (kinds.length === 0 && this.#asked.length === 0) return;
     this.#asked = kinds;
@@ -390,7 +406,10 @@ class DetectLoop {
   #enableKinds(): void {
     let fault = "";
     try {
-      this.#sensor.enable(this.#isCompat && this.#asked.length > 0 ? [...this.#asked, recordKind.compat] : this.#asked);
+      this.#sensor.enable(
+        this.#isCompat && this.#asked.length > 0 ? [...this.#asked, recordKind.compat] : this.#asked,
+        (sensor) => configureNetwork(sensor, this.#start.network.sensor),
+      );
     } catch (error) {
       if (!(error instanceof SensorError)) throw error;
       fault = error.message;
@@ -449,6 +468,7 @@ class DetectLoop {
       ...(correlations === undefined ? {} : { correlations }),
       counters: this.#sensor.counters(),
       processes: { ...this.#processes.stats },
+      network: this.#normalizer.network.report(),
       normalized: { ...this.#normalizer.stats, activities: { ...this.#normalizer.stats.activities } },
       routed: this.#router?.routed ?? 0,
       faults: this.#router?.faults ?? 0,

@@ -4,8 +4,8 @@
 import type { EventContext, ProcessContext } from "../../alert/mod.ts";
 import type { EngineName, IndicatorFacts, IndicatorSet, InertRule, Match, RuleInfo } from "../../detect/mod.ts";
 import type { CorrelationStats, ImportResult, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
-import type { NormalizerStats } from "../../normalize/mod.ts";
-import type { Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
+import type { NetworkMemoryOptions, NetworkReport, NormalizerStats } from "../../normalize/mod.ts";
+import type { NetworkSensorOptions, Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
 import type { ProcessCacheOptions, ProcessCacheStats } from "../../state/mod.ts";
 import type { LogIntakeStats } from "../logs/mod.ts";
 
@@ -18,6 +18,7 @@ export interface StartMessage {
   /** Whether 32-bit system calls are watched: `auto` when a 32-bit program was started. */
   readonly compatSystemCalls: "auto" | "always" | "never";
   readonly namespacesMax: number;
+  readonly network: { readonly sensor: NetworkSensorOptions; readonly memory: NetworkMemoryOptions };
   /** Host and boot: part of every process's identity. */
   readonly hostId: string;
   readonly hostMountNs: number;
@@ -57,6 +58,7 @@ export interface DetectReport {
   readonly counters: SensorCounters;
   readonly processes: ProcessCacheStats;
   readonly normalized: NormalizerStats;
+  readonly network: NetworkReport;
   readonly routed: number;
   readonly faults: number;
   readonly lastFault: string;

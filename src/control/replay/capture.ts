@@ -231,6 +231,8 @@ export class CaptureStream {
 
   /** The next event of what is in memory. */
   #next(): AnyLiveEvent | undefined {
+    const another = this.#decoder.next();
+    if (another !== undefined) return another;
     for (;;) {
       if (this.#dueAt < this.#due.length) {
         const event = this.#decoder.take(this.#due[this.#dueAt++] as Buffer, 0);

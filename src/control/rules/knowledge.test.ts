@@ -147,7 +147,7 @@ test("states tell what becomes of each rule, also where ids are used twice", () 
       {
         path: "s.yml",
         kind: "sigma" as const,
-        text: `${text("{ product: linux, category: process_creation }")}---\n${text("{ product: linux, category: dns_query }")}`,
+        text: `${text("{ product: linux, category: process_creation }")}---\n${text("{ product: windows, category: registry_set }")}`,
       },
     ],
   };

@@ -16,6 +16,7 @@ import {
 } from "../../event/mod.ts";
 import { BootClock, ProcessCache, UserNames } from "../../state/mod.ts";
 import type { RecordedEvent } from "../json/mod.ts";
+import { NetworkMemory } from "../network/memory.ts";
 import { Normalizer } from "../normalizer.ts";
 import { SyslogNormalizer } from "../syslog/mod.ts";
 import { auditFields } from "./audit-event.ts";
@@ -50,7 +51,7 @@ function world(demand: AuditDemand) {
       [33, "www-data"],
     ]),
   );
-  const context = { fields, processes, users, hostId: "host" };
+  const context = { fields, processes, users, hostId: "host", network: new NetworkMemory() };
   const normalizer = new Normalizer({ ...context, clock: new BootClock(() => 1_700_000_000_000) });
   const made: Record<string, unknown>[] = [];
   const texts: string[][] = [];
