@@ -26,14 +26,13 @@ enum sigil_file_section {
 };
 
 enum sigil_file_flag {
-  SIGIL_FILE_RESOLVED = 1,   /* the path was read from the kernel's own tree: no link, no `..` in it */
+  SIGIL_FILE_RESOLVED = 1,   /* no link and no `..` in the path: the kernel's own, or looked up a moment later by the shim */
   SIGIL_FILE_DELETED = 2,    /* no name leads to the file any more */
   SIGIL_FILE_REMOVED = 4,    /* SETXATTR: the attribute was removed */
   SIGIL_FILE_EXCHANGED = 8,  /* RENAME_EXCHANGE: both names are still there */
   SIGIL_FILE_DIRECTORY = 16, /* DELETE: rmdir */
-  SIGIL_FILE_MEMFD = 32,     /* memory without a name */
   SIGIL_FILE_CHROOTED = 64,  /* path below another root than that of the first process of the pid namespace */
-  SIGIL_FILE_CLOSE_RANGE = 128
+  SIGIL_FILE_FOLLOWS = 256   /* the call follows a link that the path ends in */
 };
 
 /* Fixed part of all file kinds, behind the actor. What is not known is 0. */

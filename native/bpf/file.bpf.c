@@ -13,7 +13,12 @@
 #define S_IFREG 0100000
 #define AT_FDCWD (-100)
 #define AT_REMOVEDIR 0x200
+#define AT_SYMLINK_NOFOLLOW 0x100
 #define RENAME_EXCHANGE 2
+#define O_WRONLY 1
+#define O_CREAT 0100
+#define O_TRUNC 01000
+#define O_TMPFILE_BIT 020000000
 #define EPERM 1
 #define EACCES 13
 #define TS_COMPAT 2
@@ -85,6 +90,14 @@ INLINE struct file *file_of(u32 fd) {
   return file;
 }
 
+/* The registers that the system call was made with: on the way out of the kernel they still are what they were. */
+INLINE struct pt_regs *user_registers(void) {
+  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+    return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  /* Until 5.14 they always lie at the very top of the stack: two pages of it on x86-64 (four with sanitizers, which nobody runs), 16 KiB on arm64. */
+  return BPF_CORE_READ(current_task(), stack) + 16384 - bpf_core_type_size(struct pt_regs);
+}
+
 INLINE void inode_facts(struct sigil_file *f, struct inode *inode) {
   u32 dev = BPF_CORE_READ(inode, i_sb, s_dev);
   f->inode = BPF_CORE_READ(inode, i_ino);
@@ -112,8 +125,8 @@ static __noinline int excluded(struct activity_scratch *s) {
   return bpf_map_lookup_elem(&file_excluded, &key) != NULL;
 }
 
-/* One event about an open file: `mode` is that of its inode. */
-static __noinline int tell_file(struct file *file, u32 kind, u32 mode, u32 actor_flags) {
+/* One event about an open file: `mode` is that of its inode, `open_flags` what open(2) was given. */
+static __noinline int tell_file(struct file *file, u32 kind, u32 mode, u32 actor_flags, u32 open_flags) {
   struct sigil_counters *c = counters_of(kind);
   if (!c) return 0;
   c->seen++;
@@ -122,7 +135,7 @@ static __noinline int tell_file(struct file *file, u32 kind, u32 mode, u32 actor
   struct sigil_file *f = FIXED(s);
   inode_facts(f, BPF_CORE_READ(file, f_inode));
   f->mode = mode;
-  f->open_flags = BPF_CORE_READ(file, f_flags);
+  f->open_flags = open_flags;
   f->flags |= SIGIL_FILE_RESOLVED;
   walk(s, &file->f_path);
   if (setting(1) && excluded(s)) {
@@ -148,14 +161,6 @@ static __noinline int has_listed_name(struct file *file) {
   if (len == 0 || len >= NAME_ROOM || !(setting(0) >> len & 1)) return 0;
   bpf_probe_read_kernel(key, len & (NAME_ROOM - 1), BPF_CORE_READ(dentry, d_name.name));
   return bpf_map_lookup_elem(&file_names, key) != NULL;
-}
-
-/* The registers that the system call was made with: on the way out of the kernel they still are what they were. */
-INLINE struct pt_regs *user_registers(void) {
-  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
-    return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-  /* Until 5.14 they always lie at the very top of the stack: two pages of it on x86-64 (four with sanitizers, which nobody runs), 16 KiB on arm64. */
-  return BPF_CORE_READ(current_task(), stack) + 16384 - bpf_core_type_size(struct pt_regs);
 }
 
 INLINE void arguments_of(struct activity_scratch *s, struct pt_regs *regs, bool compat) {
@@ -208,6 +213,17 @@ INLINE void put_name(struct activity_scratch *s, u32 index, u32 type, u32 dir_ty
   else put_directory(s, index + 1, dir_type, has_dir, dir);
 }
 
+/* As process_exec has it: another root directory than that of the first process of the pid namespace. */
+INLINE u32 root_flags(void) {
+  struct task_struct *task = current_task();
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  u32 level = BPF_CORE_READ(pid, level);
+  if (level >= 33) return 0;
+  struct upid *last = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+  struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
+  return root != BPF_CORE_READ(last, ns, child_reaper, fs, root.dentry) ? SIGIL_FILE_CHROOTED : 0;
+}
+
 INLINE u64 argument(struct activity_scratch *s, u32 n) { return s->args[n & 7]; }
 
 /* A call that succeeded and is in the table. */
@@ -225,13 +241,14 @@ static __noinline int tell_call(const struct file_call *call, struct pt_regs *re
   bool by_fd = call->fd != 0 || !path;
   u32 fd = argument(s, call->fd ? call->fd : call->dir);
   struct sigil_file *f = FIXED(s);
-  f->flags = call->set;
+  f->flags = call->set | root_flags();
   if (call->value) f->value = argument(s, call->value);
   if (call->value2) f->value2 = argument(s, call->value2);
   if (call->flags) {
     u32 flags = argument(s, call->flags);
     if (kind == SIGIL_KIND_FILE_RENAME && (flags & RENAME_EXCHANGE)) f->flags |= SIGIL_FILE_EXCHANGED;
     if (kind == SIGIL_KIND_FILE_DELETE && (flags & AT_REMOVEDIR)) f->flags |= SIGIL_FILE_DIRECTORY;
+    if (flags & AT_SYMLINK_NOFOLLOW) f->flags &= ~SIGIL_FILE_FOLLOWS;
   }
   if (by_fd) {
     struct file *file = file_of(fd);
@@ -269,30 +286,58 @@ static __noinline int tell_refused(struct pt_regs *regs, u32 dir, u32 path, long
   arguments_of(s, regs, actor_flags & SIGIL_ACTOR_COMPAT);
   struct sigil_file *f = FIXED(s);
   f->result = ret;
+  f->flags = SIGIL_FILE_FOLLOWS | root_flags();
   put_name(s, 0, SIGIL_SECTION_FILE_PATH, SIGIL_SECTION_FILE_DIR, argument(s, path), dir != 0, argument(s, dir));
   activity_end(s, c);
   return 0;
 }
 
+/* What open(2) was given. The file itself has forgotten O_CREAT, O_EXCL and O_TRUNC. `how`: of openat2, in user memory. */
+INLINE u32 open_flags(struct file *file, struct pt_regs *regs, u32 nr, bool compat) {
+  u32 flags = 0;
+  void *how = NULL;
+#ifdef __TARGET_ARCH_x86
+  if (compat) {
+    if (nr == 8) return O_CREAT | O_WRONLY | O_TRUNC;
+    if (nr == 5) return BPF_CORE_READ(regs, cx);
+    if (nr == 295) return BPF_CORE_READ(regs, dx);
+    if (nr == 437) how = (void *)(unsigned long)(u32)BPF_CORE_READ(regs, dx);
+  } else {
+    if (nr == 85) return O_CREAT | O_WRONLY | O_TRUNC;
+    if (nr == 2) return BPF_CORE_READ(regs, si);
+    if (nr == 257) return BPF_CORE_READ(regs, dx);
+    if (nr == 437) how = (void *)BPF_CORE_READ(regs, dx);
+  }
+#else
+  if (nr == 56) return BPF_CORE_READ(regs, regs[2]);
+  if (nr == 437) how = (void *)BPF_CORE_READ(regs, regs[2]);
+#endif
+  if (!how || bpf_probe_read_user(&flags, sizeof(flags), how)) return BPF_CORE_READ(file, f_flags);
+  return flags;
+}
+
 /* An open that succeeded. */
-INLINE int opened(long fd, u32 actor_flags) {
+INLINE int opened(long fd, struct pt_regs *regs, u32 nr, u32 actor_flags) {
   struct file *file = file_of(fd);
   if (!file) return 0;
   u32 mode = BPF_CORE_READ(file, f_mode);
   u32 kind;
-  if (mode & FMODE_WRITE) kind = mode & FMODE_CREATED ? SIGIL_KIND_FILE_CREATE : SIGIL_KIND_FILE_WRITE;
+  if (mode & FMODE_WRITE) kind = (mode & FMODE_CREATED) || (BPF_CORE_READ(file, f_flags) & O_TMPFILE_BIT) ? SIGIL_KIND_FILE_CREATE : SIGIL_KIND_FILE_WRITE;
   else if (mode & FMODE_CREATED) kind = SIGIL_KIND_FILE_CREATE;
   else kind = SIGIL_KIND_FILE_ACCESS;
   if (enabled[kind] && (kind != SIGIL_KIND_FILE_ACCESS || ((mode & FMODE_READ) && has_listed_name(file)))) {
     u32 type = mode_of(file);
-    if ((type & S_IFMT) == S_IFREG) return tell_file(file, kind, type, actor_flags);
+    if ((type & S_IFMT) == S_IFREG) {
+      if (!regs) regs = user_registers();
+      return tell_file(file, kind, type, actor_flags, open_flags(file, regs, nr, actor_flags & SIGIL_ACTOR_COMPAT));
+    }
   }
   return 0;
 }
 
 INLINE int open_exit(struct exit_context *ctx, u32 dir, u32 path) {
   long ret = ctx->ret;
-  if (ret >= 0) return opened(ret, 0);
+  if (ret >= 0) return opened(ret, NULL, ctx->nr, 0);
   if ((ret != -EACCES && ret != -EPERM) || !enabled[SIGIL_KIND_FILE_ACCESS]) return 0;
   return tell_refused(user_registers(), dir, path, ret, 0);
 }
@@ -306,7 +351,7 @@ SEC("tracepoint/syscalls/sys_exit_openat")
 int file_openat(struct exit_context *ctx) { return open_exit(ctx, 1, 2); }
 
 SEC("tracepoint/syscalls/sys_exit_open_by_handle_at")
-int file_open_by_handle(struct exit_context *ctx) { return ctx->ret >= 0 ? opened(ctx->ret, 0) : 0; }
+int file_open_by_handle(struct exit_context *ctx) { return ctx->ret >= 0 ? opened(ctx->ret, NULL, 0, 0) : 0; }
 
 /* While the descriptor still leads to the file. That close fails for one that is open for writing is not a thing that happens. */
 SEC("tracepoint/syscalls/sys_enter_close")
@@ -315,7 +360,7 @@ int file_close(struct enter_context *ctx) {
   if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE)) return 0;
   u32 mode = mode_of(file);
   if ((mode & S_IFMT) != S_IFREG || !enabled[SIGIL_KIND_FILE_CLOSE]) return 0;
-  return tell_file(file, SIGIL_KIND_FILE_CLOSE, mode, 0);
+  return tell_file(file, SIGIL_KIND_FILE_CLOSE, mode, 0, BPF_CORE_READ(file, f_flags));
 }
 
 /* Every call of the table. */
@@ -340,7 +385,7 @@ int BPF_PROG(file_compat, struct pt_regs *regs, long ret) {
   case 8: /* creat */
   case 295: /* openat */
   case 437: /* openat2 */
-    if (ret >= 0) return opened(ret, SIGIL_ACTOR_COMPAT);
+    if (ret >= 0) return opened(ret, regs, nr, SIGIL_ACTOR_COMPAT);
     if ((ret != -EACCES && ret != -EPERM) || !enabled[SIGIL_KIND_FILE_ACCESS]) return 0;
     return tell_refused(regs, nr > 8 ? 1 : 0, nr > 8 ? 2 : 1, ret, SIGIL_ACTOR_COMPAT);
   case 6: /* close: the descriptor leads nowhere any more */

@@ -155,6 +155,7 @@ static int env_whole(struct shim *s, const struct sigil_header *h, const struct 
 u32 record_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
   if (!layout_possible(in, length)) return 0;
   const struct sigil_header *h = (const void *)in;
+  if (h->kind >= SIGIL_KIND_FILE_CREATE && h->kind <= SIGIL_KIND_FILE_ACCESS) return file_finish(s, in, length, out);
   if (h->kind != SIGIL_KIND_EXEC && h->kind != SIGIL_KIND_TASK) {
     memcpy(out, in, length);
     return length;

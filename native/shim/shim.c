@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,6 +187,8 @@ EXPORT void *sigil_open(const struct sigil_options *options, char *error, u32 er
     used += n;
     names += n;
   }
+  struct stat st;
+  if (stat("/proc/self/ns/mnt", &st) == 0) s->mnt_ns = (u32)st.st_ino;
   int e = 0;
   if (!(options->flags & SIGIL_OPEN_INJECT_ONLY)) e = kernel_open(s, error, error_bytes);
   if (e) {

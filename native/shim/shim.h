@@ -49,6 +49,7 @@ struct shim {
   _Atomic u32 detached, drained, closing;
   _Atomic u32 has_bulk;   /* kernel_bulk is mapped */
   _Atomic u64 delivered[SIGIL_KIND_MAX], no_room[SIGIL_KIND_MAX], malformed[SIGIL_KIND_MAX];
+  u32 mnt_ns; /* our own mount namespace: paths of others are looked up below their root */
   u8 work[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX];
   u8 pairs[SIGIL_ENV_MAX]; /* a piece of an environment that is read from /proc */
 };
@@ -92,5 +93,7 @@ u8 *shared_ring_reserve(struct shared_ring *r, u32 size, u32 *head);
 void shared_ring_publish(struct shared_ring *r, u32 head);
 
 /* record.c: from what the kernel wrote to what the reader gets. Returns the bytes written to `out`, 0 for a malformed record. */
+/* file.c: the same for a file activity whose layout is possible. */
+u32 file_finish(struct shim *s, const u8 *in, u32 length, u8 *out);
 u32 record_finish(struct shim *s, const u8 *in, u32 length, u8 *out);
 #endif

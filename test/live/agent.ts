@@ -193,6 +193,17 @@ export class LiveAgent {
     await this.#until(() => !this.#barriers.has(token), timeoutMs, "the alert of a barrier");
   }
 
+  /**
+   * As {@link barrier} for activities, which come through another ring: makes the file `path` and waits for the alert of it, which the
+   * rules of the caller must make (category file_event).
+   */
+  async fileBarrier(path: string, timeoutMs = barrierTimeoutMs): Promise<void> {
+    writeFileSync(path, "", { flag: "wx" });
+    const from = this.alerts.length;
+    const isThere = (alert: Alert): boolean => at(alert, "file.path") === path;
+    await this.#until(() => this.alerts.slice(from).some(isThere), timeoutMs, "the alert of a file");
+  }
+
   /** SIGTERM, then everything to the end of both streams. Throws when the exit code is not 0 or the agent does not stop in time. */
   async stop(): Promise<Stopped> {
     const beganMs = performance.now();
