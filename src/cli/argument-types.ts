@@ -100,6 +100,19 @@ export const time: ArgumentType<number> = {
 };
 
 /** Most things that a person asks to see one by one. */
+/** Largest pid that Linux gives (PID_MAX_LIMIT). */
+const pidMax = 2 ** 22;
+
+export const pid: ArgumentType<number> = {
+  name: "PID",
+  complete: "nothing",
+  parse(text) {
+    const value = /^[0-9]{1,7}$/.test(text) ? Number(text) : 0;
+    if (value >= 1 && value <= pidMax) return value;
+    return new BadValue(`'${shorten(text, 60)}' is not the number of a process`);
+  },
+};
+
 const countMax = 1000;
 
 export const count: ArgumentType<number> = {

@@ -21,9 +21,9 @@ const rules = flag({
   repeat: true,
   doc: "rules instead of the configured ones",
   more:
-    "A file or a folder; may be repeated. Below a folder, .yml and .yaml are Sigma rules, .tests.yml their tests (left out). Without it: the configured paths, and " +
+    "A file or a folder; may be repeated. Below a folder, .yml and .yaml are Sigma rules, .tests.yml their tests (left out), .yar and .yara YARA rules. Without it: the configured paths, and " +
     "without those the rules that ship inside the agent.",
-  keys: ["sigma.rules_paths"],
+  keys: ["sigma.rules_paths", "yara.rules_paths"],
 });
 const pipeline = flag({
   name: "pipeline",
@@ -143,6 +143,35 @@ export const commands = [
     examples: [
       { line: "agent capture --output scene.capture --duration 30s", doc: "half a minute of this machine" },
       { line: "agent replay --rules rule.yml scene.capture", doc: "would this rule have fired?" },
+    ],
+  },
+  {
+    id: "scan",
+    summary: "Scan files, folders and processes with YARA rules",
+    description: [
+      "Scans files, everything below folders, members of archives (zip, tar, gzip, zstd, xz; three deep) and the memory of processes, and prints one alert for " +
+        "each finding: compact lines on a terminal, NDJSON elsewhere or with --json. Links below a folder are not followed; file systems without files, such as " +
+        "/proc, are left out unless they are named.",
+      "Scans run in confined processes, one file at a time, with limits for time, size and memory. What could not be scanned is named in the log and " +
+        "counted. Exit status 0: nothing found; 1: findings; 2: nothing found, and something could not be scanned.",
+    ],
+    flags: [
+      config,
+      rules,
+      flag({ name: "pid", value: type.pid, repeat: true, doc: "scan the memory of a process" }),
+      json,
+      logLevel,
+    ],
+    operand: {
+      value: type.path,
+      countMin: 0,
+      countMax: Number.POSITIVE_INFINITY,
+      doc: "files or folders",
+    },
+    examples: [
+      { line: "agent scan ~/Downloads", doc: "with the rules inside the agent" },
+      { line: "agent scan --rules ./rules --json /srv/uploads | jq .rule.name", doc: "own rules" },
+      { line: "agent scan --pid 4711", doc: "what a process has in memory" },
     ],
   },
   {

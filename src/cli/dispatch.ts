@@ -16,6 +16,7 @@ const loaders: { readonly [Id in CommandId]: () => Promise<Entry<Id>> } = {
   run: async () => (await import("./run.ts")).runEntry,
   replay: async () => (await import("./replay.ts")).replayEntry,
   capture: async () => (await import("./capture.ts")).captureEntry,
+  scan: async () => (await import("./scan.ts")).scanEntry,
   "rules list": async () => (await import("./rules-list.ts")).listEntry,
   "rules explain": async () => (await import("./rules-explain.ts")).explainEntry,
   "rules test": async () => (await import("./rules-test.ts")).testEntry,

@@ -134,8 +134,44 @@ export const sections = {
       ),
     },
   },
-  scanner: { doc: "Files that are read and scanned.", keys: {} },
-  allowlist: { doc: "What is never reported.", keys: {} },
+  scanner: {
+    doc: "Files that are read and scanned. Scans run in processes of their own that can do nothing else.",
+    keys: {
+      workers: key(
+        integer(0, 64),
+        0,
+        "Processes that scan. 0: one for the running agent, one for each core for agent scan.",
+      ),
+      file_timeout: key(
+        duration(100, 600_000),
+        30_000,
+        "How long one file may take, its archive members included. Whatever takes longer is not scanned and counted.",
+      ),
+      file_size_max: key(size(64 * KiB, 1024 * MiB), 128 * MiB, "Larger files are not scanned, and counted."),
+      memory_max: key(
+        size(256 * MiB, 16 * 1024 * MiB),
+        1024 * MiB,
+        "Memory after which a scan worker is replaced; one that takes half as much again is killed.",
+        { stability: "incubating" },
+      ),
+      cache_folder: key(
+        path({ empty: "/var/lib/sigil for root, a folder sigil in the user's cache for others" }),
+        "",
+        "Folder for compiled rules, signed with a key of this installation; nobody else may write to it.",
+        { stability: "incubating" },
+      ),
+    },
+  },
+  allowlist: {
+    doc: "What is never reported.",
+    keys: {
+      paths: key(
+        list(path(), "paths"),
+        [],
+        "Files and folders (with all below) that the running agent does not scan. Sigma rules see their events all the same.",
+      ),
+    },
+  },
   sigma: {
     doc: "Sigma rules.",
     keys: {
@@ -178,7 +214,17 @@ export const sections = {
       ),
     },
   },
-  yara: { doc: "YARA rules.", keys: {} },
+  yara: {
+    doc: "YARA rules.",
+    keys: {
+      enabled: key(boolean, true, "Whether programs are scanned with YARA rules when they start."),
+      rules_paths: key(
+        list(path(), "paths"),
+        [],
+        "Files and folders of rules. Empty: the rules that ship inside the agent. Flag: --rules.",
+      ),
+    },
+  },
   ioc: {
     doc: "Indicators of compromise.",
     keys: {

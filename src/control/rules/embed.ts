@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type RuleKind, ruleKind } from "./load.ts";
 
 /** Kinds of rules that ship inside the binary. */
-const embeddedKinds: ReadonlySet<RuleKind | undefined> = new Set<RuleKind>(["sigma", "ioc"]);
+const embeddedKinds: ReadonlySet<RuleKind | undefined> = new Set<RuleKind>(["sigma", "ioc", "yara"]);
 
 /** Path (from `root`) and text of `embedded.gen.ts`: every rule below `rules/`, in order of path, the same on every machine. */
 export function embeddedRulesFile(root: string): { readonly path: string; readonly text: () => string } {

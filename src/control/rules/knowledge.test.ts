@@ -146,6 +146,7 @@ test("states tell what becomes of each rule, also where ids are used twice", () 
     files: [
       {
         path: "s.yml",
+        name: "s.yml",
         kind: "sigma" as const,
         text: `${text("{ product: linux, category: process_creation }")}---\n${text("{ product: windows, category: registry_set }")}`,
       },

@@ -23,6 +23,8 @@ export type RuleKind = "sigma" | "yara" | "ioc";
 export interface RuleFile {
   /** As given, joined with the names below; `embedded:NAME` for a rule inside the binary. */
   readonly path: string;
+  /** Its path below what was given, with forward slashes: the same wherever the folder lies. */
+  readonly name: string;
   readonly kind: RuleKind;
   /** Empty for indicators. */
   readonly text: string;
@@ -120,7 +122,12 @@ class RuleWalk {
       return;
     }
     if (ruleKind(path) === undefined) {
-      this.#report(path, "unknown_kind", "cannot tell what kind of rules this is", "name Sigma rules .yml or .yaml");
+      this.#report(
+        path,
+        "unknown_kind",
+        "cannot tell what kind of rules this is",
+        "name Sigma rules .yml or .yaml, YARA rules .yar or .yara",
+      );
       return;
     }
     this.#file(path, basename(path), stat);
@@ -137,7 +144,7 @@ class RuleWalk {
     const bytes = this.#read(path, ruleFileSizeMaxBytes);
     if (bytes === undefined) return;
     const text = this.#decoded(path, bytes);
-    if (text !== undefined) this.#files.push({ path, kind: "sigma", text });
+    if (text !== undefined) this.#files.push({ path, name: basename(path), kind: "sigma", text });
   }
 
   /** Takes a file whose text is known. `name` is its path below what was given: part of the digest. */
@@ -145,13 +152,13 @@ class RuleWalk {
     const kind = ruleKind(path)!;
     this.#digest.update(`${kind}\0${name}\0${Buffer.byteLength(text)}\0`).update(text);
     if (!this.#kinds.has(kind)) this.#skip(path, kind);
-    else if (kind === "ioc") this.#files.push({ path, kind, text: "", bytes: Buffer.from(text) });
-    else this.#files.push({ path, kind, text });
+    else if (kind === "ioc") this.#files.push({ path, name, kind, text: "", bytes: Buffer.from(text) });
+    else this.#files.push({ path, name, kind, text });
   }
 
   #addIndicators(path: string, name: string, bytes: Buffer): void {
     this.#digest.update(`ioc\0${name}\0${bytes.length}\0`).update(bytes);
-    this.#files.push({ path, kind: "ioc", text: "", bytes });
+    this.#files.push({ path, name, kind: "ioc", text: "", bytes });
   }
 
   result(): RuleFiles {
@@ -304,9 +311,11 @@ class RuleWalk {
   }
 
   #skip(path: string, kind: RuleKind): void {
+    // YARA rules and all others are read apart, each time without a word about the others.
+    if (kind === "yara" || this.#kinds.has("yara")) return;
     this.#skippedCount++;
     if (this.#skipped.length >= ruleSkippedNamedMax) return;
-    const what = kind === "yara" ? "YARA rules" : kind === "ioc" ? "indicators" : "Sigma rules";
+    const what = kind === "ioc" ? "indicators" : "Sigma rules";
     this.#skipped.push({ path, reason: `${what} are not read here in this version` });
   }
 

@@ -51,7 +51,8 @@ export async function unfold(
   const take = async (name: string, member: Uint8Array): Promise<void> => {
     budget.members--;
     budget.bytes -= member.length;
-    sink.scan(name, member);
+    // What lies in a tar lies there as it is, and is scanned as a member.
+    if (archiveKind(member) !== "tar" || depth >= archiveDepthMax) sink.scan(name, member);
     await unfold(member, name, sink, budget, depth + 1);
   };
   /** A member is refused before it costs anything. */

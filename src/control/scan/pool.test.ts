@@ -179,6 +179,20 @@ test("a worker above its memory is replaced", async () => {
   });
 }, 60_000);
 
+test("many scans leave no instance and no memory behind", async () => {
+  await withPool({}, async (pool) => {
+    const peaks: number[] = [];
+    for (let i = 0; i < 600; i++) {
+      const result = await pool.submit("scan", { request: request(), descriptor: open(evil) });
+      if (result?.status !== "scanned") throw new Error(found(result));
+      peaks.push((result.answer as unknown as { readonly peakBytes: number }).peakBytes);
+    }
+    // As the engine comes, each scan keeps some 70 KiB for good.
+    expect(peaks[599]! - peaks[199]!).toBeLessThan(16 * MiB);
+    expect(pool.stats("scan").workersStarted).toBe(1);
+  });
+}, 60_000);
+
 test("files that are too large, grow or cannot be read end by their limit", async () => {
   await withPool({}, async (pool) => {
     const scan = async (path: string, sizeMaxBytes = MiB) =>

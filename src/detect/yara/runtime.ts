@@ -43,6 +43,8 @@ export class LoadedRules {
   #scanner: ReturnType<Rules["scanner"]> | undefined;
   /** The set's conditions, compiled once. */
   conditions: WebAssembly.Module | undefined;
+  /** What the conditions write their bitmaps to; cleared for each scan. */
+  memory: { readonly pages: number; readonly memory: WebAssembly.Memory } | undefined;
 
   constructor(rules: Rules, matchesMax: number) {
     this.rules = rules;
@@ -74,6 +76,7 @@ type Exports = Record<string, unknown>;
 
 const RealModule = WebAssembly.Module;
 const RealInstance = WebAssembly.Instance;
+const RealMemory = WebAssembly.Memory;
 
 let runtime: YaraRuntime | undefined;
 
@@ -200,6 +203,7 @@ export class YaraRuntime {
     const { scanner } = loaded;
     WebAssembly.Module = this.#moduleStandIn;
     WebAssembly.Instance = this.#instanceStandIn;
+    WebAssembly.Memory = this.#memoryStandIn;
     try {
       const [value, error, hasFailed] = raw.scanner_scan(
         (scanner as unknown as { readonly __wbg_ptr: number }).__wbg_ptr,
@@ -211,6 +215,7 @@ export class YaraRuntime {
     } finally {
       WebAssembly.Module = RealModule;
       WebAssembly.Instance = RealInstance;
+      WebAssembly.Memory = RealMemory;
       // YARA-X never drops the instance it made for this scan; without its exports it holds nothing.
       if (this.#live !== undefined) this.#live.exports = null;
       this.#live = undefined;
@@ -231,6 +236,21 @@ export class YaraRuntime {
       if (loaded === undefined) return new RealModule(bytes);
       loaded.conditions ??= new RealModule(bytes);
       return loaded.conditions;
+    },
+  });
+
+  /** `new WebAssembly.Memory` while a scan runs: the one of the scan before, as if it were new. Each new one would bring a collection nearer. */
+  readonly #memoryStandIn = new Proxy(RealMemory, {
+    construct: (_target, [shape]: [{ readonly initial: number }]) => {
+      const loaded = this.#current;
+      const { initial } = shape;
+      if (loaded?.memory?.pages === initial && loaded.memory.memory.buffer.byteLength === initial * 65_536) {
+        new Uint8Array(loaded.memory.memory.buffer).fill(0);
+        return loaded.memory.memory;
+      }
+      const memory = new RealMemory(shape);
+      if (loaded !== undefined) loaded.memory = { pages: initial, memory };
+      return memory;
     },
   });
 
