@@ -4,6 +4,7 @@
 import type { Hit, Level, RuleInfo } from "../detect/mod.ts";
 import { alertCategories, type Categories, eventCategories } from "./categories.ts";
 import { type CompactOptions, compactLine } from "./compact.ts";
+import { containerDocs } from "./container-fields.ts";
 import { ecsNames, type FieldSets, fieldSets, fileDoc, outcomeOf } from "./event-fields.ts";
 import { threatOfIndicator } from "./indicator.ts";
 import {
@@ -146,11 +147,7 @@ export class AlertEncoder {
       if (isDoc(own)) fillAbsent(doc, own);
     }
     fillAbsent(doc, sets);
-    const container = event.container ?? process?.container;
-    doc.container = {
-      id: shaper.text(container?.id, "container.id", 256),
-      runtime: shaper.text(container?.runtime, "container.runtime", 64),
-    };
+    Object.assign(doc, containerDocs(event.container ?? process?.container, shaper));
     doc.log = { file: { path: shaper.text(replay?.path ?? event.logPath, "log.file.path", 4096, "tail") } };
     doc.winlog = { record_id: shaper.text(replay?.recordId, "winlog.record_id", 64) };
     const own = eventCategories(event.kind, event.fields, isWindows);
@@ -312,6 +309,7 @@ const memberOrder = [
   "destination",
   "dns",
   "container",
+  "orchestrator",
   "related",
   "log",
   "winlog",

@@ -15,6 +15,7 @@ import {
   type ProcessCache,
   type ProcessEntry,
   type Program,
+  podOf,
   type UserNames,
 } from "../state/mod.ts";
 import { ancestorCommandLineMax } from "./limits.ts";
@@ -121,8 +122,16 @@ function programContext(
     ...asParent,
     env: Object.keys(env).length === 0 ? undefined : env,
     file: isThread ? undefined : fileContext(record, image),
-    container: containerOf(record.text("cgroup")),
+    container: containerContext(record),
   };
+}
+
+/** Names are added later, by whoever may read files. */
+function containerContext(record: ProcessRecord): ContainerContext | undefined {
+  const cgroup = record.text("cgroup");
+  const container = containerOf(cgroup);
+  const podUid = container && podOf(cgroup);
+  return podUid === undefined ? container : { ...(container as ContainerContext), podUid };
 }
 
 function fileContext(record: ProcessRecord, path: string) {
@@ -143,7 +152,7 @@ function fileContext(record: ProcessRecord, path: string) {
 /** The event of a live record, taken out of the object that the next event will use. */
 export function liveEventContext(event: AnyLiveEvent): EventContext {
   const record = event.program?.record;
-  const container: ContainerContext | undefined = record && containerOf(record.text("cgroup"));
+  const container: ContainerContext | undefined = record && containerContext(record);
   const { truncated, ecs, extra } = event.details();
   const base: EventContext = {
     kind: event.kind,

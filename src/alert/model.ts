@@ -28,6 +28,15 @@ export interface ContainerContext {
   readonly id: string;
   /** docker, containerd, cri-o, podman, lxc … */
   readonly runtime: string;
+  /** Uid of the Kubernetes pod that it belongs to. */
+  readonly podUid?: string;
+  readonly name?: string;
+  /** As it was asked for: `registry.example/app:1.2`. */
+  readonly image?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Name and namespace of the pod. */
+  readonly pod?: string;
+  readonly namespace?: string;
 }
 
 /** A process as an alert shows it. Everything that is not known is absent, never guessed. */

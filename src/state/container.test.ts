@@ -1,11 +1,32 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { containerOf, systemdUnitOf } from "./container.ts";
+import { containerOf, podOf, systemdUnitOf } from "./container.ts";
 
 const id = "0123456789abcdef".repeat(4);
 const other = "fedcba9876543210".repeat(4);
 const pod = "3d5f4c1e-8c2b-4a5d-9e11-2b7f0c9a8d10";
 const podUnderscored = pod.replaceAll("-", "_");
+
+describe("podOf", () => {
+  for (const [what, path, wanted] of [
+    [
+      "systemd driver",
+      `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${podUnderscored}.slice/cri-containerd-${id}.scope`,
+      pod,
+    ],
+    ["cgroupfs driver", `/kubepods/burstable/pod${pod}/${id}`, pod],
+    [
+      "containerd's old naming",
+      `/system.slice/containerd.service/kubepods-burstable-pod${podUnderscored}.slice:cri-containerd:${id}`,
+      pod,
+    ],
+    ["a static pod", `/kubepods/burstable/pod${other.slice(0, 32)}/${id}`, other.slice(0, 32)],
+    ["the pod itself, and what runs below it", `/kubepods/pod${pod}/x/y`, pod],
+    ["no pod", `/system.slice/docker-${id}.scope`, undefined],
+    ["something that only looks like one", "/podcast/kubepods-podzz.slice", undefined],
+  ] as const)
+    test(what, () => expect(podOf(path)).toBe(wanted));
+});
 
 describe("containerOf", () => {
   for (const [what, path, runtime, wanted = id] of [

@@ -64,3 +64,16 @@ export function systemdUnitOf(cgroupPath: string): string | undefined {
   }
   return undefined;
 }
+
+/** `kubepods-burstable-pod0a1b_…slice`, `pod0a1b-…`, also with the old suffix of containerd: the pod's uid, or a static pod's digest. */
+const podName = /^(?:kubelet-)?(?:kubepods[a-z-]*-)?pod([0-9a-f_-]{32,36})(?:\.slice)?(?:$|:)/;
+
+/** Uid of the Kubernetes pod that a cgroup path belongs to, as Kubernetes writes it; `undefined` outside of pods. O(length). */
+export function podOf(cgroupPath: string): string | undefined {
+  const names = cgroupPath.split("/");
+  for (let i = names.length - 1; i > 0; i--) {
+    const uid = podName.exec(names[i] as string)?.[1];
+    if (uid !== undefined) return uid.replaceAll("_", "-");
+  }
+  return undefined;
+}

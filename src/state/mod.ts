@@ -6,7 +6,7 @@ export {
   type ConnectionAggregatorStats,
   type ConnectionStatistics,
 } from "./connection-aggregator.ts";
-export { type ContainerRef, containerOf, systemdUnitOf } from "./container.ts";
+export { type ContainerRef, containerOf, podOf, systemdUnitOf } from "./container.ts";
 export { DnsCache, type DnsCacheOptions, type DnsCacheStats } from "./dns-cache.ts";
 export {
   ProcessCache,

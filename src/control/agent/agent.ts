@@ -27,6 +27,7 @@ import { openLog, type RootLog } from "../log/mod.ts";
 import { LogFeed, logRingBytes } from "../logs/mod.ts";
 import { type Indicators, loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
 import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
+import { ContainerNames } from "./container-names.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
@@ -91,6 +92,7 @@ class Agent {
   readonly #logs: LogFeed | undefined;
   /** Absent when windows of correlations are not kept. */
   #stateFile: CorrelationStateFile | undefined;
+  readonly #containers = new ContainerNames();
   #config: AppConfig;
   /** Rules by generation: the live set, and those sent since that the worker has not confirmed. */
   readonly #rules = new Map<number, readonly RuleInfo[]>();
@@ -430,9 +432,10 @@ class Agent {
       return;
     }
     const { engine, matches, indicator, event, process: context, createdMs } = message;
+    const container = event.container ?? context?.container;
     const input: AlertInput = {
       hit: { engine, rule, matches, ...(indicator === undefined ? {} : { indicator }) },
-      event,
+      event: container === undefined ? event : { ...event, container: this.#containers.describe(container) },
       ...(context === undefined ? {} : { process: context }),
       createdMs,
     };
