@@ -26,8 +26,8 @@ import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.
 import { openLog, type RootLog } from "../log/mod.ts";
 import { LogFeed, logRingBytes } from "../logs/mod.ts";
 import { type Indicators, loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
-import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
 import { ContainerNames } from "./container-names.ts";
+import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
 import { DetectClient } from "./detect-client.ts";
 import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
