@@ -125,7 +125,7 @@ EXIT(ptrace) {
   if (!enabled[SIGIL_KIND_OPERATION_PTRACE]) return 0;
   struct call call;
   call_read(&call);
-  u32 request = call.arg[0];
+  u32 request = call.arg[0], wanted = enabled[SIGIL_KIND_OPERATION_PTRACE];
   if (!ptrace_matters(request)) return 0;
   OPERATION_BEGIN(SIGIL_KIND_OPERATION_PTRACE, 0)
   struct task_struct *task = current_task();
@@ -142,14 +142,21 @@ EXIT(ptrace) {
     struct list_head *first = BPF_CORE_READ((struct task_struct___ptrace *)task, ptraced.next);
     put_target(o, (void *)first - bpf_core_field_offset(struct task_struct___ptrace, ptrace_entry));
   } else if (is_protected(o->target_ns_pid)) o->marks |= SIGIL_OPERATION_PROTECTED;
+  if (wanted == ENABLED_GUARD && !(o->marks & SIGIL_OPERATION_PROTECTED)) {
+    c->filtered++;
+    activity_give(s);
+    return 0;
+  }
   activity_end_critical(s, c);
   return 0;
 }
 
 INLINE int process_vm(struct exit_context *ctx, u32 writes) {
-  if (!enabled[SIGIL_KIND_OPERATION_MEMORY]) return 0;
+  u8 wanted = enabled[SIGIL_KIND_OPERATION_MEMORY];
+  if (!wanted) return 0;
   struct call call;
   call_read(&call);
+  if (wanted == ENABLED_GUARD && !is_protected(call.arg[0])) return 0;
   OPERATION_BEGIN(SIGIL_KIND_OPERATION_MEMORY, 0)
   o->call = ctx->nr;
   o->result = ctx->ret;
@@ -178,7 +185,8 @@ int operation_signal(struct raw_context *ctx) {
   u32 sender = bpf_get_current_pid_tgid() >> 32, pid = BPF_CORE_READ(target, tgid);
   if (sender == pid) return 0;
   bool guarded = is_protected(pid);
-  if (!guarded && wanted == 1) {
+  if (!guarded && wanted == ENABLED_GUARD) return 0;
+  if (!guarded && wanted != ENABLED_ALL) {
     bool ends = signal == 9 || signal == 19;
     bool hurts = ends || signal == 3 || signal == 6 || signal == 11 || signal == 15 || signal == 20;
     if (!hurts) return 0;

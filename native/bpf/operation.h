@@ -126,6 +126,10 @@ INLINE bool throttled(u32 kind, struct sigil_counters *c) {
   return true;
 }
 
+/* What `enabled` says of a kind: all of it that matters, all without a filter, or only what is done to the agent. */
+#define ENABLED_ALL 2
+#define ENABLED_GUARD 3
+
 /* Begins a record of `kind`; leaves `c`, `s` and `o`, or the program. `sections` is a constant. */
 #define OPERATION_BEGIN(KIND, SECTIONS)                                                            \
   struct sigil_counters *c = counters_of(KIND);                                                    \

@@ -93,20 +93,26 @@ enum {
    1ull << PROG_GET_FD_BY_ID | 1ull << MAP_GET_FD_BY_ID | 1ull << RAW_TRACEPOINT_OPEN | 1ull << LINK_CREATE |              \
    1ull << LINK_UPDATE | 1ull << LINK_GET_FD_BY_ID | 1ull << LINK_DETACH)
 
+/* Those by which somebody takes hold of what another loaded, or takes it away. */
+#define GUARD_COMMANDS                                                                                           \
+  (1ull << OBJ_GET | 1ull << PROG_DETACH | 1ull << PROG_GET_FD_BY_ID | 1ull << MAP_GET_FD_BY_ID | 1ull << LINK_UPDATE | \
+   1ull << LINK_GET_FD_BY_ID | 1ull << LINK_DETACH)
+
 INLINE void *private_of(u32 fd) {
   struct file *file = file_of(current_task(), fd);
   return file ? BPF_CORE_READ((struct file___private *)file, private_data) : NULL;
 }
 
 EXIT(bpf) {
-  if (!enabled[SIGIL_KIND_OPERATION_BPF]) return 0;
+  u8 wanted = enabled[SIGIL_KIND_OPERATION_BPF];
+  if (!wanted) return 0;
   long ret = ctx->ret, nr = ctx->nr;
   barrier_var(ret); /* or the compiler reads through a pointer into the context, which the verifier refuses */
   barrier_var(nr);
   struct call call;
   call_read(&call);
   u32 command = call.arg[0];
-  if (command >= 64 || !(BPF_COMMANDS & 1ull << command)) return 0;
+  if (command >= 64 || !((wanted == ENABLED_GUARD ? GUARD_COMMANDS : BPF_COMMANDS) & 1ull << command)) return 0;
   OPERATION_BEGIN(SIGIL_KIND_OPERATION_BPF, 1)
   o->call = nr;
   o->result = ret;

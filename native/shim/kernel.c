@@ -348,6 +348,58 @@ int kernel_map_set(struct shim *s, const char *name, const void *key, const void
   return (value ? bpf_map_update_elem(fd, key, value, BPF_ANY) : bpf_map_delete_elem(fd, key)) ? -errno : 0;
 }
 
+/* Ids of what is loaded, as bpf(2) counts them: what an id names is in the upper bits (1 program, 2 map, 3 link). */
+u32 kernel_objects(struct shim *s, u64 *out, u32 room) {
+  struct kernel_side *k = s->side;
+  u32 used = 0;
+  for (u32 i = 0; k && i < program_count; i++) {
+    struct bpf_prog_info program = {0};
+    struct bpf_link_info link = {0};
+    u32 size = sizeof(program);
+    if (k->program[i] && used < room && !bpf_obj_get_info_by_fd(bpf_program__fd(k->program[i]), &program, &size))
+      out[used++] = 1ull << 32 | program.id;
+    size = sizeof(link);
+    if (k->link[i] && used < room && !bpf_obj_get_info_by_fd(bpf_link__fd(k->link[i]), &link, &size)) out[used++] = 3ull << 32 | link.id;
+  }
+  for (u32 o = 0; k && o < OBJECTS; o++) {
+    struct bpf_map *map;
+    if (!k->whole[o]) continue;
+    bpf_object__for_each_map(map, k->whole[o]) {
+      struct bpf_map_info info = {0};
+      u32 size = sizeof(info);
+      if (used < room && !bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size)) out[used++] = 2ull << 32 | info.id;
+    }
+  }
+  return used;
+}
+
+/* Looks whether every attachment is still there and still runs its program; one that is not is made again. Writes the names of
+ * those, one a line; returns the bytes. Links by perf event are no bpf links before 5.15: they cannot be asked, nor be taken away by id. */
+u32 kernel_check(struct shim *s, char *out, u32 bytes) {
+  struct kernel_side *k = s->side;
+  u32 used = 0;
+  int tracefs = -1;
+  for (u32 i = 0; k && i < program_count; i++) {
+    if (!k->link[i] || !k->program[i]) continue;
+    struct bpf_link_info link = {0};
+    struct bpf_prog_info program = {0};
+    u32 size = sizeof(link), program_size = sizeof(program);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(k->program[i]), &program, &program_size)) continue;
+    int e = bpf_obj_get_info_by_fd(bpf_link__fd(k->link[i]), &link, &size) ? errno : 0;
+    if (e && e != EBADF) continue;
+    int is_gone = e == EBADF || (link.prog_id && link.prog_id != program.id) || (link.type == BPF_LINK_TYPE_CGROUP && !link.cgroup.cgroup_id);
+    if (!is_gone) continue;
+    bpf_link__destroy(k->link[i]);
+    k->link[i] = NULL;
+    attach(k, i, &tracefs);
+    int n = snprintf(out + used, bytes - used, "%s\n", program_rows[i].name);
+    if (n < 0 || (u32)n >= bytes - used) break;
+    used += (u32)n;
+  }
+  if (tracefs >= 0) close(tracefs);
+  return used;
+}
+
 int kernel_inventory_fd(struct shim *s) {
   struct kernel_side *k = s->side;
   for (u32 i = 0; k && i < program_count; i++)

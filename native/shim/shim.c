@@ -307,7 +307,17 @@ EXPORT void sigil_counters(struct shim *s, struct sigil_counters *out) {
 /* State of each eBPF program as text, one a line (kernel_report); returns its length. */
 EXPORT u32 sigil_report(struct shim *s, char *out, u32 bytes) { return kernel_report(s, out, bytes); }
 
-/* Loads the programs of these kinds of activities (SIGIL_KIND_MAX bytes, 1: needed), so that their maps can be set before
+/* Makes attachments again that somebody has taken away; their names, one a line (kernel_check); returns the length. Owner only. */
+EXPORT u32 sigil_check(struct shim *s, char *out, u32 bytes) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_check(s, out, bytes);
+}
+
+/* Ids of our programs, maps and links (kernel_objects); returns how many. Owner only. */
+EXPORT u32 sigil_objects(struct shim *s, u64 *out, u32 room) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_objects(s, out, room);
+}
+
+/* Loads the programs of these kinds of activities (SIGIL_KIND_MAX bytes, not 0: needed; the value is what programs find in `enabled`), so that their maps can be set before
  * sigil_enable attaches them. 0, or a negative errno; a program that does not load is in the report and no error. Owner only. */
 EXPORT s32 sigil_prepare(struct shim *s, const u8 *kinds) {
   return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_prepare(s, kinds);

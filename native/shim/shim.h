@@ -67,6 +67,8 @@ void kernel_close(struct shim *s);
 int kernel_inventory_fd(struct shim *s); /* -1: not loaded */
 void kernel_counters(struct shim *s, struct sigil_counters *out);
 u32 kernel_report(struct shim *s, char *out, u32 bytes);
+u32 kernel_check(struct shim *s, char *out, u32 bytes);
+u32 kernel_objects(struct shim *s, u64 *out, u32 room);
 
 /* tracepoint.c: a directory of tracefs, or a negative errno; and attaching to `category/name` there. NULL with errno. */
 struct bpf_program;

@@ -17,6 +17,7 @@ export async function runCommand(args: CommandArgs<"run">, config: AppConfig): P
   const { startAgent } = await import("../control/agent/mod.ts");
   const end = await startAgent({
     config,
+    configFile: [...readConfig(args).sources.keys()].find((path) => path.startsWith("/")),
     // The same flags and environment over what the file says now.
     reloadConfig: () => readConfig(args),
     durationMs: args.duration,

@@ -80,6 +80,7 @@ export const activityKinds: readonly ActivityKind[] = [
   of("io_uring_request", operationKind.uringRequest, "linux/io_uring"),
   of("io_uring_create", operationKind.uringCreate, "linux/io_uring_create"),
   of("io_uring_delete", operationKind.uringDelete, "linux/io_uring_delete"),
+  of("throttle", operationKind.throttle, "linux/sysmon"),
   of("io_uring_rename", operationKind.uringRename, "linux/io_uring_rename"),
 ];
 

@@ -272,6 +272,16 @@ const operationFields: Readonly<Record<string, readonly LiveField[]>> = {
     flags,
     result,
   ],
+  "linux/sysmon": [
+    ...actor,
+    field(
+      "EventType",
+      "",
+      "`throttle`: the process's control group causes more events of a kind than it may, and they are held back",
+    ),
+    field("ThrottledKind", "", "Which kind, as the account of losses calls it"),
+    field("ThrottledCount", "", "How many were held back since it was told last"),
+  ],
   "linux/io_uring": uring,
   "linux/io_uring_create": uring,
   "linux/io_uring_delete": uring,

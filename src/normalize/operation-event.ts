@@ -1,7 +1,14 @@
 // Kernel operations: what processes do to other processes, to the kernel and to their own standing. Sysmon's names where it has any
 // (ProcessAccess, ImageLoad, DriverLoad); the rest is documented in src/event/live-fields.ts.
 
-import { credentialsLayout, operationKind, operationLayout, operationMark, operationSection } from "../event/mod.ts";
+import {
+  activityByKind,
+  credentialsLayout,
+  operationKind,
+  operationLayout,
+  operationMark,
+  operationSection,
+} from "../event/mod.ts";
 import type { ProcessEntry } from "../state/mod.ts";
 import type { ActivityEvent, ActivityFamily } from "./activity-event.ts";
 import { capabilityNames } from "./capabilities.ts";
@@ -316,6 +323,18 @@ const uring: ActivityFamily = {
   sections: { [pathSection]: "TargetFilename", [otherSection]: "SourceFilename" },
 };
 
+/** The sensor about itself: a control group causes more events of a kind than it may. */
+const throttle: ActivityFamily = {
+  kinds: ["throttle"],
+  readers: {
+    EventType: () => "throttle",
+    ThrottledKind: ({ record }) => activityByKind[record.field(at.value)]?.name,
+    ThrottledCount: ({ record }) => String(record.wide(at.length)),
+  },
+  keywords: new Set(),
+  sections: {},
+};
+
 export const operationFamilies: readonly ActivityFamily[] = [
   processAccess,
   signal,
@@ -329,4 +348,5 @@ export const operationFamilies: readonly ActivityFamily[] = [
   namespaces,
   systemCall,
   uring,
+  throttle,
 ];

@@ -21,6 +21,8 @@ export {
 export {
   bootOffsetMs,
   closeSensor,
+  enableMode,
+  type KernelObjects,
   type Probe,
   recordKind,
   Sensor,

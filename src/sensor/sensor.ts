@@ -73,6 +73,20 @@ const errnoName = (errno: number): string => (errno === 0 ? "" : (errnoNames[err
 const envNamesMaxBytes = 16_384;
 const reportRoomBytes = 64 * 1024;
 
+const checkRoomBytes = 4096;
+/** Programs, links and maps together: far more than the shim's table has rows. */
+const objectsMax = 2048;
+
+/** What programs do about a kind that is enabled (native/bpf/operation.h): all that matters, all without a filter, or only what is
+ * done to the agent. Kinds that know no such difference take any for the first. */
+export const enableMode = { normal: 1, all: 2, guard: 3 } as const;
+
+export interface KernelObjects {
+  readonly programs: ReadonlySet<number>;
+  readonly maps: ReadonlySet<number>;
+  readonly links: ReadonlySet<number>;
+}
+
 export class Sensor {
   readonly critical: RingReader;
   readonly bulk: RingReader;
@@ -166,9 +180,12 @@ export class Sensor {
    * that does not load or attach is no error: {@link probes} tells. Throws SensorError when nothing of it works. Takes tens of
    * milliseconds for a family that was not loaded before.
    */
-  enable(kinds: Iterable<number>, configure?: (sensor: Sensor) => void): void {
+  enable(kinds: Iterable<number | readonly [kind: number, mode: number]>, configure?: (sensor: Sensor) => void): void {
     const wanted = new Uint8Array(kind.max);
-    for (const one of kinds) wanted[one] = 1;
+    for (const one of kinds) {
+      const [of, mode] = typeof one === "number" ? [one, enableMode.normal] : one;
+      wanted[of] = mode;
+    }
     let result = this.#shim.sigil_prepare(this.#handle, ptr(wanted));
     if (result === 0) {
       if (this.#files !== undefined)
@@ -191,6 +208,25 @@ export class Sensor {
   setMap(name: string, key: Uint8Array, value?: Uint8Array): boolean {
     const label = Buffer.from(`${name}\0`);
     return this.#shim.sigil_map_set(this.#handle, ptr(label), ptr(key), value === undefined ? null : ptr(value)) === 0;
+  }
+
+  /** Makes attachments again that somebody has taken away, and names their programs. Some 100 µs. */
+  check(): string[] {
+    const room = Buffer.alloc(checkRoomBytes);
+    const length = this.#shim.sigil_check(this.#handle, ptr(room), room.length);
+    return room
+      .toString("utf8", 0, length)
+      .split("\n")
+      .filter((line) => line !== "");
+  }
+
+  /** Ids by which bpf(2) and bpftool know what this sensor loaded. */
+  objects(): KernelObjects {
+    const room = new BigUint64Array(objectsMax);
+    const count = this.#shim.sigil_objects(this.#handle, ptr(room), room.length);
+    const ids = (of: bigint): Set<number> =>
+      new Set([...room.subarray(0, count)].filter((id) => id >> 32n === of).map((id) => Number(id & 0xffff_ffffn)));
+    return { programs: ids(1n), maps: ids(2n), links: ids(3n) };
   }
 
   counters(): SensorCounters {

@@ -18,6 +18,8 @@ const symbols = {
   sigil_inject: { args: [FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   sigil_prepare: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   sigil_enable: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
+  sigil_check: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
+  sigil_objects: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
   sigil_map_set: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   sigil_detach: { args: [FFIType.ptr], returns: FFIType.void },
   sigil_close: { args: [FFIType.ptr], returns: FFIType.void },

@@ -33,6 +33,7 @@ import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
+import { AgentWatch } from "./watch.ts";
 
 /** Gives back memory: garbage, and code that is mapped and not needed. Some milliseconds. */
 function tidy(): void {
@@ -42,6 +43,12 @@ function tidy(): void {
 
 const logSources: ReadonlySet<number> = new Set(logServices.map((service) => sourceId(`linux/${service}`)));
 
+/** The configured file, or one in the folder that systemd gives a service (StateDirectory= of systemd.exec(5): several are divided by colons). */
+function stateFile(configured: string): string {
+  const folder = process.env.STATE_DIRECTORY?.split(":")[0] ?? "";
+  return configured !== "" || !folder.startsWith("/") ? configured : `${folder}/state.json`;
+}
+
 /** What a slow output gets before alerts go on to where there is room. */
 const outputPauseMs = 100;
 /** After `agent ready`, so that tidying up does not make the first event wait. */
@@ -49,6 +56,8 @@ const tidyDelayMs = 500;
 
 export interface AgentOptions {
   readonly config: AppConfig;
+  /** Absolute path of the configuration; `undefined` when there is none. */
+  readonly configFile?: string | undefined;
   /** Reads file, environment and flags again, for SIGHUP. A result without `config` leaves the running one in place. */
   readonly reloadConfig: () => LoadedConfig;
   /** Stop after this time; `undefined`: run until told to stop. */
@@ -88,6 +97,7 @@ class Agent {
   readonly #sink: AlertSink;
   readonly #detect: DetectClient;
   readonly #loss: LossWatch;
+  readonly #watch: AgentWatch;
   /** Absent when no logs are read. */
   readonly #logs: LogFeed | undefined;
   /** Absent when windows of correlations are not kept. */
@@ -143,6 +153,13 @@ class Agent {
       host,
     });
     this.#sink = this.#openSink();
+    this.#watch = new AgentWatch({
+      stateFile: stateFile(options.config.service.stateFile),
+      files: [process.execPath, ...(options.configFile === undefined ? [] : [options.configFile])],
+      version: buildInfo.version,
+      tell: (...what) => this.#state(...what),
+      log: log.child("watch"),
+    });
     this.#loss = new LossWatch((action, message, values) => this.#state(action, message, values, "failure"));
     const { sensor } = options.config;
     const logMemory = sensor.logsEnabled ? createRing(logRingBytes) : undefined;
@@ -212,6 +229,7 @@ class Agent {
           if (generation === this.#generation) this.#reloaded();
         },
         ready: () => this.#onReady(),
+        tampered: (message) => this.#watch.tampered(message),
         report: (report) => this.#onReport(report),
         alert: (message) => this.#onAlert(message),
         settled: () => this.#settled(),
@@ -236,6 +254,7 @@ class Agent {
   async run(): Promise<AgentEnd> {
     const signals = this.#listen();
     try {
+      this.#watch.start();
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#expectReady();
@@ -302,6 +321,7 @@ class Agent {
     for (const output of await this.#sink.close(timeoutMs))
       if (output.dropped + output.failed > 0)
         this.#log.warn("alerts were lost", { output: output.name, dropped: output.dropped, failed: output.failed });
+    this.#watch.stop();
   }
 
   #openSink(): AlertSink {
@@ -398,6 +418,7 @@ class Agent {
       this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
     this.#faultsTold = report.faults;
     this.#loss.take(report, performance.now(), isLast, this.#logs?.stats);
+    this.#watch.report(report, isLast);
     this.#beat(report);
     if (this.#storm.isOver(report.routed)) tidy();
   }

@@ -5,7 +5,15 @@ import { createRing, RingReader, readMessage } from "../../ring/mod.ts";
 import { closeSensor, type Probe, wakeSensor } from "../../sensor/mod.ts";
 import { spawnWorker } from "../../workers.ts";
 import { alertRingBytes, detectRestartsMax, detectRestartWindowMs } from "../config/limits.ts";
-import type { AlertMessage, DetectReport, FromDetect, RulesMessage, StartMessage, ToDetect } from "../detect/mod.ts";
+import type {
+  AlertMessage,
+  DetectReport,
+  FromDetect,
+  RulesMessage,
+  StartMessage,
+  TamperMessage,
+  ToDetect,
+} from "../detect/mod.ts";
 
 export interface DetectEvents {
   opened(probes: readonly Probe[]): void;
@@ -17,6 +25,8 @@ export interface DetectEvents {
   ready(): void;
   /** Windows of correlations, to be kept for {@link DetectClient.restore}. */
   correlationState(text: string): void;
+  /** Something was done to the agent. */
+  tampered(message: TamperMessage): void;
   report(report: DetectReport): void;
   alert(message: AlertMessage): void;
   /**
@@ -170,6 +180,9 @@ export class DetectClient {
       case "correlation-state":
         this.#state = message.text;
         this.#events.correlationState(message.text);
+        break;
+      case "tamper":
+        this.#events.tampered(message);
         break;
       case "ready":
         this.#events.ready();

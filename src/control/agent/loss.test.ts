@@ -35,6 +35,7 @@ function report(
     hits: 0,
     alertsSent: 0,
     alertsDropped: 0,
+    throttled: {},
     swaps: 0,
     logs: { taken: 0, malformed: 0 },
     ...more,

@@ -305,6 +305,12 @@ export const sections = {
   service: {
     doc: "Running as a service.",
     keys: {
+      state_file: key(
+        path({ empty: "no file, unless systemd gives a folder" }),
+        "",
+        "File that says that the agent lives, so that the next start can say how long nobody watched and what was missed. Empty: state.json in the folder that systemd gives a service (STATE_DIRECTORY), elsewhere none.",
+        { stability: "incubating" },
+      ),
       shutdown_timeout: key(duration(1000, 30_000), 20_000, "How long a stop may take to deliver what is under way.", {
         stability: "incubating",
       }),

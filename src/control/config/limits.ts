@@ -91,6 +91,22 @@ export const lossReportMs = 60_000;
 /** How long a start may take before it is called failed: loading eBPF programs under software emulation takes seconds. */
 export const startTimeoutMs = 60_000;
 
+// Guarding the agent itself.
+
+/** Acts against the agent told one by one between two reports; more are told as a number. */
+export const tamperToldMax = 20;
+/** Events of one kind that a control group may cause in a second: one program that goes round in circles must not cost the others. */
+export const throttleEventsMax = 5000;
+/** How often the main thread looks whether it was stopped, and after how long a time it says so. */
+export const pauseWatchMs = 1000;
+export const pauseToldMs = 5000;
+/** How often the file that says that the agent lives is written. */
+export const stateFileMs = 5000;
+/** Bytes of that file; ours has some hundred. */
+export const stateFileSizeMaxBytes = 65_536;
+/** Processes that began unseen and still run, named when the agent starts again. */
+export const unseenNamedMax = 20;
+
 // Captures.
 
 /** Bytes of entries gathered before they are compressed and written: large enough to compress well, small enough to lose little. */

@@ -17,6 +17,7 @@ import {
 } from "../../detect/mod.ts";
 import { Engine, type ImportResult } from "../../detect/sigma/mod.ts";
 import {
+  activityByKind,
   activityKinds,
   type Catalogue,
   createCatalogue,
@@ -43,6 +44,7 @@ import { RingWriter } from "../../ring/mod.ts";
 import {
   bootOffsetMs,
   configureNetwork,
+  enableMode,
   procInventory,
   Sensor,
   SensorError,
@@ -50,8 +52,10 @@ import {
   waitResult,
 } from "../../sensor/mod.ts";
 import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
+import { throttleEventsMax } from "../config/limits.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
 import { auditNeeds } from "./audit-rules.ts";
+import { Guard, guardKinds } from "./guard.ts";
 import {
   type AlertMessage,
   alertMessageKind,
@@ -140,6 +144,7 @@ class DetectLoop {
   #earlyBytes = 0;
   #detached = false;
   readonly #storm = new StormWatch();
+  readonly #guard = new Guard(process.pid, process.ppid, send);
   /** Kinds that the live rules ask about. */
   #asked: readonly number[] = [];
   #isCompat = false;
@@ -218,6 +223,8 @@ class DetectLoop {
       if (isReportDue) {
         reportAt = performance.now() + this.#start.reportMs;
         this.#clock.measure();
+        this.#guard.detached(this.#sensor.check());
+        this.#guard.rest();
         send({ type: "report", report: this.#report() });
         if (this.#storm.isOver(this.#router?.routed ?? 0)) Bun.gc(true);
       }
@@ -260,6 +267,7 @@ class DetectLoop {
     }
     // A record of the DNS may hold several messages.
     for (; event !== undefined; event = this.#normalizer.next()) {
+      this.#guard.take(event);
       this.#router?.route(event);
       this.#audit?.take(event);
     }
@@ -397,7 +405,6 @@ class DetectLoop {
           asked.has(source) || feeds.some((other) => asked.has(other)) || asAudit.includes(kind),
       )
       .map(({ kind }) => kind);
-    if (kinds.length === 0 && this.#asked.length === 0) return;
     this.#asked = kinds;
     this.#enableKinds();
     this.#watchCompat();
@@ -405,16 +412,26 @@ class DetectLoop {
 
   #enableKinds(): void {
     let fault = "";
+    const asked = new Set(this.#asked);
+    const guarded = guardKinds.filter((kind) => !asked.has(kind)).map((kind) => [kind, enableMode.guard] as const);
+    const compat = this.#isCompat && asked.size > 0 ? [recordKind.compat] : [];
     try {
-      this.#sensor.enable(
-        this.#isCompat && this.#asked.length > 0 ? [...this.#asked, recordKind.compat] : this.#asked,
-        (sensor) => configureNetwork(sensor, this.#start.network.sensor),
-      );
+      this.#sensor.enable([...asked, ...guarded, ...compat], (sensor) => this.#configure(sensor));
     } catch (error) {
       if (!(error instanceof SensorError)) throw error;
       fault = error.message;
     }
+    this.#guard.own(this.#sensor.objects());
     send({ type: "probes", probes: this.#sensor.probes(), fault });
+  }
+
+  #configure(sensor: Sensor): void {
+    configureNetwork(sensor, this.#start.network.sensor);
+    const pid = new Uint8Array(new Uint32Array([process.pid]).buffer);
+    sensor.setMap("protected_pids", pid, new Uint8Array([1]));
+    const limit = new Uint8Array(new Uint32Array([throttleEventsMax]).buffer);
+    for (const { kind } of activityKinds)
+      sensor.setMap("throttle_limits", new Uint8Array(new Uint32Array([kind]).buffer), limit);
   }
 
   readonly #alert = (event: LiveEvent, hit: Hit): void => {
@@ -476,6 +493,9 @@ class DetectLoop {
       hits: this.#hits,
       alertsSent: this.#alerts.written,
       alertsDropped: this.#alerts.dropped,
+      throttled: Object.fromEntries(
+        [...this.#guard.throttled].map(([kind, count]) => [activityByKind[kind]?.name ?? String(kind), count]),
+      ),
       swaps: this.#store?.swaps ?? 0,
       logs: { ...(this.#logs?.stats ?? { taken: 0, malformed: 0 }) },
     };

@@ -8,6 +8,7 @@ export {
   type FromDetect,
   type RulesMessage,
   type StartMessage,
+  type TamperMessage,
   type ToDetect,
 } from "./protocol.ts";
 export { StormWatch } from "./storm.ts";

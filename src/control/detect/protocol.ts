@@ -64,6 +64,8 @@ export interface DetectReport {
   readonly lastFault: string;
   readonly hits: number;
   readonly alertsSent: number;
+  /** Events held back in the kernel because a control group caused too many of their kind, by name of the kind. */
+  readonly throttled: Readonly<Record<string, number>>;
   /** Alerts that did not fit into the ring to the main thread. */
   readonly alertsDropped: number;
   readonly swaps: number;
@@ -72,7 +74,18 @@ export interface DetectReport {
   readonly correlations?: CorrelationStats;
 }
 
+/** Something was done to the agent. */
+export interface TamperMessage {
+  readonly type: "tamper";
+  readonly action: string;
+  /** By whoever started it, in the way it is meant to be told something. */
+  readonly isExpected: boolean;
+  readonly timeMs: number;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 export type FromDetect =
+  | TamperMessage
   | {
       readonly type: "opened";
       readonly handle: number;

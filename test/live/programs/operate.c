@@ -240,6 +240,24 @@ static void way_flood(char **a) {
   for (int i = atoi(a[0]); i > 0; i--) must(personality(ADDR_NO_RANDOMIZE), "personality");
 }
 
+/* seize PID: and lets go at once, by ending. */
+static void way_seize(char **a) { must(ptrace(PTRACE_SEIZE, atoi(a[0]), 0, 0), "seize"); }
+
+/* take: a descriptor of every eBPF program that is loaded. */
+static void way_take(char **a) {
+  (void)a;
+  int taken = 0;
+  union bpf_attr attr = {.start_id = 0};
+  while (taken < 10000 && syscall(SYS_bpf, BPF_PROG_GET_NEXT_ID, &attr, sizeof(attr)) == 0) {
+    union bpf_attr get = {.prog_id = attr.next_id};
+    int fd = syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &get, sizeof(get));
+    if (fd >= 0) taken++;
+    if (fd >= 0) close(fd);
+    attr.start_id = attr.next_id;
+  }
+  printf("programs=%d\n", taken);
+}
+
 /* wait: until it is killed. */
 static void way_wait(char **a) {
   (void)a;
@@ -252,7 +270,7 @@ static const struct { const char *name; void (*go)(char **); } ways[] = {
   {"setuid", way_setuid}, {"capset", way_capset}, {"ptrace", way_ptrace}, {"vm", way_vm}, {"signal", way_signal},
   {"int80", way_int80}, {"memfd", way_memfd}, {"executable", way_executable}, {"library", way_library}, {"bpf", way_bpf},
   {"mount", way_mount}, {"namespace", way_namespace}, {"calls", way_calls}, {"uring", way_uring}, {"flood", way_flood},
-  {"wait", way_wait},
+  {"wait", way_wait}, {"seize", way_seize}, {"take", way_take},
 };
 
 int main(int argc, char **argv) {
