@@ -14,12 +14,15 @@ export function scanWorkerCommand(): readonly string[] {
     : [process.execPath, join(import.meta.dir, "main.ts"), scanWorkerVerb];
 }
 
-export type WorkerName = "detect";
+export type WorkerName = "detect" | "replay";
 
 /** A worker thread. Who starts it must listen for `error` and `close`: a worker that fails to start is never silent. */
 export function spawnWorker(name: WorkerName): Worker {
   // One literal URL a worker: the bundler only sees those.
-  const urls: Record<WorkerName, () => URL> = { detect: () => new URL("./detect.worker.ts", import.meta.url) };
-  // smol: collect early rather than let the heap grow; after a storm it is back where it was in seconds.
-  return new Worker(urls[name]().href, { name, smol: true });
+  const urls: Record<WorkerName, () => URL> = {
+    detect: () => new URL("./detect.worker.ts", import.meta.url),
+    replay: () => new URL("./replay.worker.ts", import.meta.url),
+  };
+  // smol: collect early rather than let the heap grow; after a storm it is back where it was in seconds. A replay ends soon, and wants to be fast.
+  return new Worker(urls[name]().href, { name, smol: name === "detect" });
 }

@@ -1,18 +1,21 @@
 // The command `agent replay` between the command line and the replay itself: rules, engine, log and output from the
 // configuration. Nothing of this machine gets into the output.
 
+import { availableParallelism } from "node:os";
 import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
-import { DetectorStore, IocEngine, SigmaDetectionHandler } from "../../detect/mod.ts";
-import { type CorrelationStats, Engine } from "../../detect/sigma/mod.ts";
-import { FieldTable, type NormalizedEvent, replayCatalogue } from "../../event/mod.ts";
+import { SigmaDetectionHandler } from "../../detect/mod.ts";
+import type { CorrelationStats } from "../../detect/sigma/mod.ts";
+import { FieldTable, type NormalizedEvent } from "../../event/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
+import { makeDetectors } from "./detectors.ts";
 import { followEvents } from "./follow.ts";
 import { errorCode } from "./input-error.ts";
+import { readersMax } from "./limits.ts";
 import { ProgressLine } from "./progress.ts";
 import type { InputKind } from "./read-input.ts";
 import { type ReplayOptions, type ReplayResult, replayEvents } from "./replay.ts";
@@ -81,20 +84,15 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
   const rules = await loadSigmaRules(config);
   if (!sayRules(rules, log)) return { exitCode: 78 };
   const fields = new FieldTable();
-  const { route, fieldReason } = replayCatalogue;
   const { enabled } = config.sigma;
   const correlations = enabled ? rules.correlations : [];
-  const engine = new Engine(enabled ? rules.rules : [], { slots: fields, route, fieldReason, correlations });
   // Nothing has expired but what had when its event happened: a replay says the same on every day.
   const indicators = packIndicators(rules.files.files, config.ioc, Number.NEGATIVE_INFINITY);
   for (const { file, line, column, message, hint } of indicators.diagnostics.slice(0, diagnosticsLoggedMax))
     log.warn("indicators", { file, line, column, reason: message, hint });
   if (indicators.count > 0) log.info("indicators loaded", { count: indicators.count });
-  const store = new DetectorStore({
-    sigma: engine,
-    digest: rules.files.digest,
-    ...(indicators.set === undefined ? {} : { ioc: new IocEngine(indicators.set, fields) }),
-  });
+  const spec = { rules: enabled ? rules.rules : [], indicators: indicators.set, digest: rules.files.digest };
+  const { engine, store } = makeDetectors(spec, fields, correlations);
   for (const { id, title, reason } of engine.inert) log.debug("rule is inert", { id, title, reason });
   log.info("rules loaded", { active: engine.active, inert: engine.inert.length });
 
@@ -122,6 +120,7 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
     ...command,
     fields,
     log,
+    readers: { spec, count: Math.min(availableParallelism(), readersMax) },
     ...(progress === undefined
       ? {}
       : { onProgress: (done: number, total: number, events: number) => progress.update(done, total, events) }),
@@ -137,9 +136,12 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
       return sink.write(encoder.alert(alert)) ? isWanted() : sink.drain().then(isWanted);
     },
   };
-  const { summary, inputs, exitCode } = command.follow ? await followed(options) : await replayEvents(options);
+  const { summary, faultCount, inputs, exitCode } = command.follow
+    ? await followed(options)
+    : await replayEvents(options);
   const [stats] = await sink.close(closeTimeoutMs);
-  if (engine.stats.faultCount > 0) log.error("rules failed inside the engine", { count: engine.stats.faultCount });
+  const faults = engine.stats.faultCount + faultCount;
+  if (faults > 0) log.error("rules failed inside the engine", { count: faults });
   sayCorrelations(engine.correlationStats, log);
   const { files, events, malformed, alerts, seconds, events_per_second } = summary;
   const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };

@@ -25,7 +25,7 @@ import type { ReplayOptions, ReplayResult } from "./replay.ts";
 import { compressionOf } from "./unpack.ts";
 import { isZip } from "./zip.ts";
 
-export interface FollowOptions extends Omit<ReplayOptions, "perFile" | "sortMemory" | "onProgress"> {
+export interface FollowOptions extends Omit<ReplayOptions, "perFile" | "sortMemory" | "onProgress" | "readers"> {
   /** Ends the following. */
   readonly signal: AbortSignal;
 }
@@ -292,7 +292,7 @@ class Following {
       events_per_second: seconds > 0 ? Math.round(this.#events / seconds) : 0,
     };
     const found = this.#options.failOnAlert && this.#alerts > 0;
-    return { summary, inputs: [], exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
+    return { summary, faultCount: 0, inputs: [], exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
   }
 }
 

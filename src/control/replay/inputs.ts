@@ -2,7 +2,7 @@
 
 import { lstatSync, readdirSync, statSync } from "node:fs";
 import { errorCode } from "./input-error.ts";
-import { directoryDepthMax, filesMax, skippedNamedMax } from "./limits.ts";
+import { compressionUsual, directoryDepthMax, filesMax, skippedNamedMax } from "./limits.ts";
 
 export interface InputFile {
   /** As given; below a directory, the directory as given with the rest after `/`. */
@@ -98,5 +98,13 @@ export function sizeOf(files: readonly InputFile[]): number {
     if (stat?.isFile() !== true) return 0;
     bytes += stat.size;
   }
+  return bytes;
+}
+
+/** Bytes that there are to read in the inputs, roughly: compressed ones by what they usually become. */
+export function workOf(files: readonly InputFile[]): number {
+  let bytes = 0;
+  for (const file of files)
+    bytes += sizeOf([file]) * (/\.(?:gz|zst|zstd|zip)$/i.test(file.path) ? compressionUsual : 1);
   return bytes;
 }

@@ -48,6 +48,18 @@ export const idleMaxBytes = 256 * mib;
 /** Recordings of one input, archives in archives included. Also the distance between the numbers of inputs. */
 export const sourcesMax = 1_000_000;
 
+/** Workers that read at once. Each compiles the rules for itself: some 60 MB with all of SigmaHQ. */
+export const readersMax = 8;
+/** Inputs smaller than this together are read before workers that compile all rules once more have saved any time. */
+export const parallelMinBytes = 128 * mib;
+/** What a compressed input is reckoned to become when the work is estimated. */
+export const compressionUsual = 10;
+/** Records on their way from a worker, at once, and how many such batches may wait for the main thread: 4 MiB a worker. */
+export const batchBytes = 512 * 1024;
+export const batchesWaitingMax = 8;
+/** Lines for the log that are kept of one input until its turn comes. */
+export const messagesPerInputMax = 200;
+
 /** Files followed at once: each holds a descriptor and at most one unfinished record. */
 export const followedMax = 256;
 /** Read at once from a followed file: its alerts leave before more is read. */

@@ -32,11 +32,11 @@ export interface ReadOptions {
   readonly stdin: NodeJS.ReadableStream;
   /** Gets each event in the order of the input; `bytes` is the size of its record. */
   readonly onEvent: (record: Pending, bytes: number) => void;
-  /** Gets captures: their events come from a second reading. */
-  readonly onCapture: (capture: CapturedSource) => void;
+  /** Gets captures: their events come from a second reading. Without it they are left out. */
+  readonly onCapture?: (capture: CapturedSource) => void;
   readonly onMessage: (message: InputMessage) => void;
-  /** Gets how much of the stored bytes was read, now and then. */
-  readonly onProgress?: (storedBytes: number) => void;
+  /** Gets how much of the stored bytes was read, after each chunk; a promise is waited for before the next. */
+  readonly onProgress?: (storedBytes: number) => Promise<void> | undefined;
   readonly budget?: UnpackBudget;
 }
 
@@ -63,6 +63,8 @@ export interface ReadResult {
   readonly isPartial: boolean;
   /** It was named by the user and is nothing that can be read. */
   readonly isUsage: boolean;
+  /** There are captures in it, and they were left out. */
+  readonly hasCaptures: boolean;
 }
 
 /** Reads input number `index`. Rejects only for faults outside of it, as of the temporary directory. */
@@ -80,6 +82,7 @@ class Reading {
   #malformed = 0;
   #isPartial = false;
   #isUsage = false;
+  #hasCaptures = false;
 
   constructor(file: InputFile, index: number, options: ReadOptions) {
     this.#file = file;
@@ -114,6 +117,7 @@ class Reading {
       storedBytes: this.#budget.storedBytes,
       isPartial: this.#isPartial,
       isUsage: this.#isUsage,
+      hasCaptures: this.#hasCaptures,
     };
   }
 
@@ -123,6 +127,12 @@ class Reading {
     const { head, rest, close } = await take(source.chunks, probeBytes);
     const format = this.#format(head, path, isMember);
     if (format === undefined) {
+      await close();
+      return;
+    }
+    const { onCapture } = this.#options;
+    if (format === "capture" && onCapture === undefined) {
+      this.#hasCaptures = true;
       await close();
       return;
     }
@@ -138,7 +148,7 @@ class Reading {
       this.#options.onEvent(record, bytes);
     };
     const scan = format === "capture" ? new CaptureScan({ onDamage }, path === "-" || isMember) : undefined;
-    if (scan !== undefined) this.#options.onCapture({ scan, input: number, path });
+    if (scan !== undefined) onCapture?.({ scan, input: number, path });
     const reader: InputReader =
       scan ??
       openReader(format as DirectFormat, {
@@ -154,7 +164,8 @@ class Reading {
       for await (const chunk of rest) {
         const before = events;
         reader.push(chunk);
-        this.#options.onProgress?.(this.#budget.storedBytes);
+        const wait = this.#options.onProgress?.(this.#budget.storedBytes);
+        if (wait !== undefined) await wait;
         if (source.isPacked) this.#budget.delivered(chunk.length, events > before || (scan?.blocks ?? 0) > 0);
       }
       isRead = true;

@@ -9,10 +9,14 @@ import { JsonNormalizer } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
 import { Hosts, recordedContext } from "./context.ts";
+import type { DetectorSpec } from "./detectors.ts";
 import { reasonOf } from "./input-error.ts";
-import { findInputs, type InputFile, sizeOf } from "./inputs.ts";
+import { findInputs, type InputFile, sizeOf, workOf } from "./inputs.ts";
+import { parallelMinBytes } from "./limits.ts";
 import { type Before, orderOf, type Pending, TimeSorter } from "./order.ts";
-import { type InputKind, readInput, type SourceRead } from "./read-input.ts";
+import { readParallel } from "./parallel.ts";
+import { type InputKind, type InputMessage, type ReadResult, readInput, type SourceRead } from "./read-input.ts";
+import type { ReadOutcome } from "./worker.ts";
 
 export interface ReplayOptions {
   /** Files, directories, or `-` for standard input; in this order. */
@@ -35,6 +39,8 @@ export interface ReplayOptions {
   readonly emit: (alert: AlertInput) => boolean | Promise<boolean>;
   /** Gets how many stored bytes were read, of how many (0 when that is not known), and the events so far; often. */
   readonly onProgress?: (doneBytes: number, totalBytes: number, events: number) => void;
+  /** Reads several files at once, with as many workers, when there is enough to read. The result is the same. */
+  readonly readers?: { readonly spec: DetectorSpec; readonly count: number; readonly minBytes?: number };
   readonly log: Log;
   readonly stdin?: NodeJS.ReadableStream;
   /** Bytes and records that are sorted in memory; for tests. */
@@ -51,6 +57,8 @@ export interface ReplayResult {
     readonly seconds: number;
     readonly events_per_second: number;
   };
+  /** Faults of detectors in workers; those on this thread are known to whoever made them. */
+  readonly faultCount: number;
   /** In the order of reading. */
   readonly inputs: readonly SourceRead[];
   /** 0, or 1 with `failOnAlert` and an alert; 2 when an input could not be read to its end; 64 when a path cannot be an input. */
@@ -77,6 +85,8 @@ class Replay {
   #alerts = 0;
   #files = 0;
   #doneBytes = 0;
+  /** Inside of the engines of workers. */
+  #faults = 0;
   #totalBytes = 0;
   #isStopped = false;
   #isPartial = false;
@@ -109,12 +119,46 @@ class Replay {
     const detectors = new Detectors(this.#options);
     this.#totalBytes = this.#options.onProgress === undefined ? 0 : sizeOf(files);
     try {
-      for (const [index, file] of files.entries()) await this.#read(file, index, this.#sieve(detectors, sorter));
+      const read = await this.#readParallel(files, sorter);
+      const sieve = this.#sieve(detectors, sorter);
+      for (const [index, file] of files.entries()) {
+        const outcome = read?.get(index);
+        if (outcome === undefined) await this.#read(file, index, sieve);
+        // The rest of it is there already: captures are read here alone, and what is said of it comes with them.
+        else if (outcome.result.hasCaptures) await this.#read(file, index, () => {});
+        else this.#account(outcome.result, outcome.messages, outcome.messageCount);
+        if (outcome !== undefined) this.#events += outcome.events;
+      }
       await this.#evaluate(sorter, detectors);
     } finally {
       sorter.close();
       for (const { scan } of this.#captures) scan.close();
     }
+  }
+
+  /** Reads what workers can read, when that is worth it. */
+  async #readParallel(
+    files: readonly InputFile[],
+    sorter: TimeSorter,
+  ): Promise<ReadonlyMap<number, ReadOutcome> | undefined> {
+    const { readers, input, onProgress } = this.#options;
+    const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (readers === undefined) return undefined;
+    const jobs = [...files.entries()].filter(([, { path }]) => path !== "-");
+    const count = Math.min(readers.count, jobs.length);
+    if (count < 2 || workOf(jobs.map(([, file]) => file)) < (readers.minBytes ?? parallelMinBytes)) return undefined;
+    const outcomes = await readParallel(jobs, {
+      spec: readers.spec,
+      count,
+      input,
+      sinceMs,
+      untilMs,
+      normalizer: this.#normalizer,
+      onRecord: (record, bytes) => sorter.add(record, bytes),
+      onProgress: (bytes, events) => onProgress?.(bytes, this.#totalBytes, events),
+    });
+    for (const { faultCount } of outcomes.values()) this.#faults += faultCount;
+    return outcomes;
   }
 
   /** Keeps what is to be evaluated in order: of the events in the time asked for, those that the handler has found something in. */
@@ -145,8 +189,20 @@ class Replay {
       onEvent,
       onCapture: (capture) => void this.#captures.push(capture),
       onMessage: ({ level, message, data }) => log[level](message, data),
-      onProgress: (storedBytes) => onProgress?.(this.#doneBytes + storedBytes, this.#totalBytes, this.#events),
+      onProgress: (storedBytes) => {
+        onProgress?.(this.#doneBytes + storedBytes, this.#totalBytes, this.#events);
+        return undefined;
+      },
     });
+    this.#account(read, [], 0);
+  }
+
+  /** Adds up what came of an input, and says what there is to say of it. */
+  #account(read: ReadResult, messages: readonly InputMessage[], messageCount: number): void {
+    const { log } = this.#options;
+    for (const { level, message, data } of messages) log[level](message, data);
+    if (messageCount > messages.length)
+      log.warn("more was wrong with an input", { count: messageCount - messages.length });
     this.#doneBytes += read.storedBytes;
     for (const source of read.sources) this.#sources.set(source.input, source);
     this.#files += read.files;
@@ -262,6 +318,7 @@ class Replay {
     const found = this.#options.failOnAlert && this.#alerts > 0;
     return {
       summary,
+      faultCount: this.#faults,
       inputs: [...this.#sources.values()],
       exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0,
     };
