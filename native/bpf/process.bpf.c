@@ -11,11 +11,6 @@
 #define SIGNAL_GROUP_EXIT 4
 #define OVERLAYFS_MAGIC 0x794c7630
 #define S_IFMT 0170000
-#ifdef __TARGET_ARCH_x86
-#define TIF_COMPAT 29 /* TIF_ADDR32, arch/x86/include/asm/thread_info.h */
-#else
-#define TIF_COMPAT 22 /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
-#endif
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
 
@@ -167,6 +162,16 @@ INLINE void exe_facts(struct sigil_process *p, struct file *file) {
   }
 }
 
+/* Is it a 32-bit program? On x86 the kernel marks the thread so for the return from execve, and later in each of its calls
+ * (TS_COMPAT, arch/x86/include/asm/thread_info.h). */
+INLINE bool is_compat(struct task_struct *task) {
+#ifdef __TARGET_ARCH_x86
+  return BPF_CORE_READ(task, thread_info.status) & 2;
+#else
+  return BPF_CORE_READ(task, thread_info.flags) >> 22 & 1; /* TIF_32BIT */
+#endif
+}
+
 /* What is true of a task whichever way it was met. Members are read through typed pointers where the verifier knows the type:
  * a load each, where bpf_probe_read_kernel is a call; a null or stale pointer reads as 0 either way. */
 static __noinline int task_facts(struct sigil_process *p, struct task_struct *task) {
@@ -218,7 +223,7 @@ static __noinline int task_facts(struct sigil_process *p, struct task_struct *ta
     struct dentry *root = task->fs->root.dentry;
     if (root && root != BPF_CORE_READ(last, ns, child_reaper, fs, root.dentry)) p->exe_flags |= SIGIL_EXE_CHROOTED;
   }
-  if (BPF_CORE_READ(task, thread_info.flags) >> TIF_COMPAT & 1) p->exe_flags |= SIGIL_EXE_COMPAT;
+  if (is_compat(task)) p->exe_flags |= SIGIL_EXE_COMPAT;
   bpf_probe_read_kernel_str(p->comm, 16, &task->comm);
   p->fd_kind[0] = fd_kind(task, 0);
   p->fd_kind[1] = fd_kind(task, 1);

@@ -247,10 +247,16 @@ u32 file_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
   int two = h->sections >= 4 && (h->kind == SIGIL_KIND_FILE_RENAME || h->kind == SIGIL_KIND_FILE_LINK);
   for (u32 i = 0; i < h->sections; i++) {
     char whole[PATH_BYTES], path[PATH_BYTES];
-    int n = -1;
+    int n = -1, sure = 1;
     if ((i == 0 || (i == 2 && two)) && whole_name(in, t, i, whole)) {
       int follow = i == 0 && (f->flags & SIGIL_FILE_FOLLOWS);
-      n = resolve(h->pid, root, whole, follow, path, sizeof(path), i == 0 && h->kind != SIGIL_KIND_FILE_DELETE ? fixed : NULL);
+      struct sigil_file *found = i == 0 && h->kind != SIGIL_KIND_FILE_DELETE ? fixed : NULL;
+      n = resolve(h->pid, root, whole, follow, path, sizeof(path), found);
+      /* Gone by now: nobody can say any more whether it was a link. Its directory is known all the same. */
+      if (n <= 0 && follow) {
+        n = resolve(h->pid, root, whole, 0, path, sizeof(path), NULL);
+        sure = 0;
+      }
       if (n > 0) n = below(root, path, n);
     }
     to[i] = t[i];
@@ -259,7 +265,7 @@ u32 file_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
       memcpy(out + used, path, (size_t)n);
       to[i].length = (u32)n;
       used += (u32)n;
-      if (i == 0) fixed->flags |= SIGIL_FILE_RESOLVED;
+      if (i == 0 && sure) fixed->flags |= SIGIL_FILE_RESOLVED;
       /* Its directory is in it now. */
       i++;
       to[i] = t[i];

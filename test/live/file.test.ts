@@ -2,7 +2,9 @@
 // with what stat(2) says. All cases share one agent, whose rules take every file event that names the test's word.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../../native/build-steps.ts";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
 import { compiler, TestFolder } from "./programs.ts";
@@ -317,6 +319,39 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
     expect((await one("create", "in_chroot", jail, name)).TargetFilename).toBe(name);
     expect((await one("delete", "in_chroot", jail, name)).TargetFilename).toBe(name);
   });
+
+  const is32Bit = process.arch === "x64" && existsSync("/proc/sys/abi/vsyscall32");
+  test.if(is32Bit)(
+    "32-bit system calls are seen once a 32-bit program has been started",
+    async () => {
+      const compat = folder.in("compat");
+      const source = join(import.meta.dir, "programs/compat.c");
+      const how = ["-m32", "-nostdlib", "-static", "-no-pie", "-fno-pie", "-fno-stack-protector", "-O1"];
+      await run([compiler, ...how, "-o", compat, source]);
+      // The first one says that there are such programs.
+      await runProgram([compat, folder.path, "first"]);
+      const found: Record<string, Fields> = {};
+      for (let attempt = 0; attempt < 50 && found.delete === undefined; attempt++) {
+        const before = agent.alerts.length;
+        await runProgram([compat, folder.path, "second"]);
+        await agent.fileBarrier(fresh("barrier"));
+        for (const alert of agent.alerts.slice(before)) {
+          const fields = at(alert, "sigil.event") as Fields;
+          if (fields?.Image === compat) found[fields.EventType as string] = fields;
+        }
+      }
+      const path = folder.in("second");
+      expect(found.create).toMatchObject({ TargetFilename: path, Compat: "true", OpenFlags: "O_WRONLY,O_CREAT" });
+      expect(found.chmod).toMatchObject({
+        TargetFilename: path,
+        Compat: "true",
+        NewMode: "0640",
+        PathResolved: "true",
+      });
+      expect(found.delete).toMatchObject({ TargetFilename: path, Compat: "true", PathResolved: "true" });
+    },
+    30_000,
+  );
 
   test("what is left out is not told", async () => {
     mkdirSync(folder.in("left-out"));
