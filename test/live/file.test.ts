@@ -346,7 +346,6 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
         TargetFilename: path,
         Compat: "true",
         NewMode: "0640",
-        PathResolved: "true",
       });
       expect(found.delete).toMatchObject({ TargetFilename: path, Compat: "true", PathResolved: "true" });
     },
