@@ -267,6 +267,54 @@ export const commands = [
     examples: [{ line: "agent rules coverage --output layer.json", doc: "a layer for the Navigator" }],
   },
   {
+    id: "status",
+    summary: "Say how the running agent is",
+    description: [
+      "Asks the running agent over its control socket: what it watches, what became of every kind of event, rules, outputs, memory. Exit " +
+        "status 0 when all is well, 1 when something is lost or does not run, 69 when no agent answers.",
+    ],
+    flags: [config, json],
+    examples: [{ line: "agent status --json | jq .sensor.events", doc: "the account of events" }],
+  },
+  {
+    id: "events",
+    summary: "Follow the alerts of the running agent",
+    description: [
+      "Prints alerts as the running agent makes them, beside its outputs: compact lines on a terminal, NDJSON everywhere else. Ends with Ctrl-C or " +
+        "with the agent. A reader that is too slow misses lines, and is told how many.",
+    ],
+    flags: [config, json, flag({ name: "count", value: type.count, doc: "end after this many alerts" })],
+    examples: [{ line: "agent events", doc: "look over its shoulder" }],
+  },
+  {
+    id: "top",
+    summary: "Watch the running agent at work",
+    description: [
+      "A live view of rates, losses, rules that fire, outputs and memory; q or Ctrl-C ends it. Without a terminal it prints one view and ends.",
+    ],
+    flags: [config, flag({ name: "interval", value: type.duration, doc: "time between two views (default: 1s)" })],
+    examples: [{ line: "agent top", doc: "is it keeping up?" }],
+  },
+  {
+    id: "reload",
+    summary: "Make the running agent read rules and configuration again",
+    description: [
+      "The same as SIGHUP. The outcome is in the agent's log; a set that cannot be used leaves the running one in place.",
+    ],
+    flags: [config],
+    examples: [{ line: "agent reload", doc: "after rules changed" }],
+  },
+  {
+    id: "doctor",
+    summary: "Check this machine, the configuration and the running agent",
+    description: [
+      "Each check says what it found, what that affects and how to mend it. Changes nothing. Exit status 0 when all is well, 1 with warnings, 2 when " +
+        "something fails.",
+    ],
+    flags: [config, rules, json],
+    examples: [{ line: "agent doctor", doc: "why does it not see anything?" }],
+  },
+  {
     id: "config check",
     summary: "Check the configuration",
     description: ["Reports every fault of the file and of the environment at once. Exit status 78 when there is one."],

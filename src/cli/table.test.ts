@@ -74,7 +74,7 @@ function bashOffers(...words: string[]): string[] {
 
 test("bash accepts its script and completes commands, flags, values and files", () => {
   expect(run(["bash", "-n"], bashCompletion())).toMatchObject({ exitCode: 0, stderr: "" });
-  expect(bashOffers("re")).toEqual(["replay"]);
+  expect(bashOffers("rep")).toEqual(["replay"]);
   expect(bashOffers("config", "")).toEqual(["check", "show", "init", "schema"]);
   expect(bashOffers("config", "show", "--j")).toEqual(["--json"]);
   expect(bashOffers("run", "--min-level", "h")).toEqual(["high"]);

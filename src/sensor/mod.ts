@@ -32,4 +32,4 @@ export {
   waitResult,
   wakeSensor,
 } from "./sensor.ts";
-export { ShimError } from "./shim.ts";
+export { loadShim, ShimError } from "./shim.ts";

@@ -126,10 +126,13 @@ export class LiveAgent {
       ...rules.flatMap((path) => ["--rules", path]),
       ...(options.args ?? []),
     ];
+    // One socket can have one agent; tests run many.
+    const isAsked = options.config?.includes("control_socket") === true;
+    const quiet = isAsked ? {} : { EDR__SERVICE__CONTROL_SOCKET: "" };
     const startedMs = performance.now();
     const child = Bun.spawn(command, {
       cwd: folder,
-      env: { PATH: searchPath, HOME: "/root", LANG: "C.UTF-8", ...options.environment },
+      env: { PATH: searchPath, HOME: "/root", LANG: "C.UTF-8", ...quiet, ...options.environment },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

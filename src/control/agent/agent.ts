@@ -4,7 +4,6 @@
 import hyperid from "hyperid";
 import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
-import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
 import { sourceId } from "../../event/mod.ts";
 import { logServices, networkMemoryDefaults, SensitiveFiles } from "../../normalize/mod.ts";
 import { createRing } from "../../ring/mod.ts";
@@ -25,7 +24,8 @@ import type { AppConfig, LoadedConfig } from "../config/mod.ts";
 import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.ts";
 import { openLog, type RootLog } from "../log/mod.ts";
 import { LogFeed, logRingBytes } from "../logs/mod.ts";
-import { type Indicators, loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
+import type { AgentStatus, ControlServer } from "../observe/mod.ts";
+import { loadSigmaRules } from "../rules/mod.ts";
 import { ContainerNames } from "./container-names.ts";
 import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
 import { DetectClient } from "./detect-client.ts";
@@ -33,6 +33,8 @@ import { bootIdentity, readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
 import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
+import { RuleKeeper } from "./rule-keeper.ts";
+import { agentStatus, openControl } from "./status.ts";
 import { AgentWatch } from "./watch.ts";
 
 /** Gives back memory: garbage, and code that is mapped and not needed. Some milliseconds. */
@@ -51,6 +53,10 @@ function stateFile(configured: string): string {
 
 /** What a slow output gets before alerts go on to where there is room. */
 const outputPauseMs = 100;
+/** Counters younger than this are those of now. */
+const freshMs = 10;
+/** Longest that somebody who asks waits for the worker. */
+const answerMaxMs = 500;
 /** After `agent ready`, so that tidying up does not make the first event wait. */
 const tidyDelayMs = 500;
 
@@ -104,9 +110,7 @@ class Agent {
   #stateFile: CorrelationStateFile | undefined;
   readonly #containers = new ContainerNames();
   #config: AppConfig;
-  /** Rules by generation: the live set, and those sent since that the worker has not confirmed. */
-  readonly #rules = new Map<number, readonly RuleInfo[]>();
-  #generation = 0;
+  readonly #rules: RuleKeeper;
   /** From SIGHUP until the worker confirmed the rules: one set at a time is on its way, so that no queue of them can grow. */
   #isReloading = false;
   /** SIGHUP came meanwhile: what was read may be old already. */
@@ -122,6 +126,13 @@ class Agent {
   #drained: Promise<void> | undefined;
   #readyTimer: Timer | undefined;
   #durationTimer: Timer | undefined;
+  #control: ControlServer | undefined;
+  /** For the status: what parts said last. */
+  #probes: readonly Probe[] = [];
+  #report: DetectReport | undefined;
+  #reportAtMs = Date.now();
+  #restarts = 0;
+  readonly #startedAtMs = Date.now();
   #tidyTimer: Timer | undefined;
   /** Resolves `run`'s wait; the first reason wins. */
   #end!: (code: AgentEnd) => void;
@@ -173,6 +184,7 @@ class Agent {
             wake: () => this.#detect.wake(),
             tell: (level, message, values) => log[level](message, values),
           });
+    this.#rules = new RuleKeeper(log, (message) => this.#detect.rules(message));
     this.#detect = new DetectClient(
       {
         sensor: {
@@ -221,12 +233,11 @@ class Agent {
           }
           void this.#readLogs(sources);
           log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
-          for (const known of this.#rules.keys()) if (known < generation) this.#rules.delete(known);
-          if (generation === this.#generation) this.#reloaded();
+          if (this.#rules.live(generation, active, inert.length)) this.#reloaded();
         },
         rulesFailed: ({ generation, message }) => {
           log.error("reload failed: rules could not be compiled; the running ones stay", { error: message });
-          if (generation === this.#generation) this.#reloaded();
+          if (this.#rules.isNewest(generation)) this.#reloaded();
         },
         ready: () => this.#onReady(),
         tampered: (message) => this.#watch.tampered(message),
@@ -240,6 +251,7 @@ class Agent {
           this.#end(reason === "permission" ? "permission" : "unavailable");
         },
         died: (reason, isFinal) => {
+          this.#restarts++;
           log.error("the detect worker died", { reason, restarted: !isFinal });
           this.#loss.restart();
           this.#faultsTold = 0;
@@ -255,12 +267,16 @@ class Agent {
     const signals = this.#listen();
     try {
       this.#watch.start();
+      this.#control = await openControl(this.#config, this.#log, {
+        status: () => this.#status(),
+        reload: () => void this.#reload(),
+      });
       // The worker loads the eBPF programs while this thread reads rules.
       this.#detect.open();
       this.#expectReady();
       this.#restoreCorrelations();
       const loaded = await loadSigmaRules(this.#config);
-      this.#putRules(loaded);
+      this.#rules.put(loaded, this.#config);
       if (
         loaded.files.pipelineFiles !== undefined &&
         loaded.files.pipelines === undefined &&
@@ -275,8 +291,30 @@ class Agent {
       clearTimeout(this.#durationTimer);
       clearTimeout(this.#tidyTimer);
       signals();
+      await this.#control?.close();
       await this.#teardown();
     }
+  }
+
+  /** With counters of this moment, when the worker answers at once; else with its last ones, whose age is said. */
+  async #status(): Promise<AgentStatus> {
+    if (this.#isReady && !this.#isEnding && Date.now() - this.#reportAtMs > freshMs) {
+      this.#detect.ask();
+      const endMs = performance.now() + answerMaxMs;
+      const before = this.#reportAtMs;
+      while (this.#reportAtMs === before && performance.now() < endMs) await Bun.sleep(5);
+    }
+    return agentStatus({
+      startedMs: this.#startedAtMs,
+      isReady: this.#isReady,
+      rules: this.#rules.counts,
+      probes: this.#probes,
+      report: this.#report,
+      reportAtMs: this.#reportAtMs,
+      logs: this.#logs?.stats,
+      restarts: this.#restarts,
+      outputs: this.#sink.stats(),
+    });
   }
 
   /** Logs are read while there are rules for them. */
@@ -363,6 +401,7 @@ class Agent {
 
   /** Tells of programs that do not run here, each once. Returns the names of those that do. */
   #tellProbes(probes: readonly Probe[]): Set<string> {
+    this.#probes = probes;
     const attached = new Set(probes.filter(({ state }) => state === "attached").map(({ name }) => name));
     for (const { name, state, error, message, instead } of probes) {
       if (state !== "failed" || attached.has(instead) || this.#probesTold.has(name)) continue;
@@ -403,7 +442,7 @@ class Agent {
     if (!this.#isReloading) this.#reloaded();
     this.#log.info("agent ready", {
       version: buildInfo.version,
-      rules: this.#rules.get(this.#generation)?.length ?? 0,
+      rules: this.#rules.count,
       milliseconds: Math.round(performance.now() - this.#startedMs),
     });
     // Reading rules and starting up left garbage, and mapped code that is not needed again.
@@ -414,6 +453,8 @@ class Agent {
   }
 
   #onReport(report: DetectReport, isLast = false): void {
+    this.#report = report;
+    this.#reportAtMs = Date.now();
     if (report.faults > this.#faultsTold)
       this.#log.error("a detector failed on an event", { faults: report.faults, error: report.lastFault });
     this.#faultsTold = report.faults;
@@ -434,7 +475,7 @@ class Agent {
       "Sigil watches this host",
       {
         version: buildInfo.version,
-        rules: this.#rules.get(this.#generation)?.length ?? 0,
+        rules: this.#rules.count,
         seconds: Math.round((now - this.#startedMs) / 1000),
         processes: report.processes.size,
         ...this.#loss.account(report, this.#logs?.stats),
@@ -444,7 +485,7 @@ class Agent {
   }
 
   #onAlert(message: AlertMessage): void {
-    const rule = message.ruleInfo ?? this.#rules.get(message.generation)?.[message.rule];
+    const rule = message.ruleInfo ?? this.#rules.ruleOf(message.generation, message.rule);
     if (rule === undefined) {
       this.#log.error("an alert names a rule that is not there", {
         generation: message.generation,
@@ -460,7 +501,9 @@ class Agent {
       ...(context === undefined ? {} : { process: context }),
       createdMs,
     };
-    if (!this.#sink.write(this.#encoder.alert(input))) this.#wantsPause = true;
+    const record = this.#encoder.alert(input);
+    this.#control?.publish(record.line);
+    if (!this.#sink.write(record)) this.#wantsPause = true;
   }
 
   /** After a batch of alerts. A slow output gets a moment; a stuck one does not hold up the others: it drops, and counts. */
@@ -480,47 +523,9 @@ class Agent {
     values: Readonly<Record<string, unknown>>,
     outcome: "success" | "failure",
   ): void {
-    this.#sink.write(this.#encoder.state({ kind: "state", timeMs: Date.now(), action, message, values, outcome }));
-  }
-
-  #putRules(loaded: SigmaRules): void {
-    for (const { file, line, column, severity, message, hint } of loaded.diagnostics)
-      this.#log.warn(severity === "error" ? "rule rejected" : "rule warning", {
-        file,
-        line,
-        column,
-        reason: message,
-        hint,
-      });
-    const indicators = packIndicators(loaded.files.files, this.#config.ioc, Date.now());
-    this.#sayIndicators(indicators);
-    if (loaded.rules.length === 0) this.#log.warn("no rule is loaded", { documents: loaded.documents });
-    const generation = ++this.#generation;
-    const { rules, correlations, files } = loaded;
-    this.#rules.set(generation, [...rules, ...correlations].map(ruleInfo));
-    this.#detect.rules({
-      type: "rules",
-      generation,
-      digest: files.digest,
-      rules,
-      correlations,
-      indicators: indicators.set,
-    });
-  }
-
-  #sayIndicators({ count, reports, diagnostics }: Indicators): void {
-    for (const { file, line, column, message, hint } of diagnostics)
-      this.#log.warn("indicators", { file, line, column, reason: message, hint });
-    if (reports.length === 0) return;
-    const sum = (name: "duplicates" | "skipped" | "rejected"): number =>
-      reports.reduce((total, report) => total + report[name], 0);
-    this.#log.info("indicators loaded", {
-      files: reports.length,
-      count,
-      duplicates: sum("duplicates"),
-      skipped: sum("skipped"),
-      rejected: sum("rejected"),
-    });
+    const record = this.#encoder.state({ kind: "state", timeMs: Date.now(), action, message, values, outcome });
+    this.#control?.publish(record.line);
+    this.#sink.write(record);
   }
 
   /** SIGHUP: configuration and rules anew. Whatever is wrong leaves what runs in place. */
@@ -540,7 +545,7 @@ class Agent {
         return;
       }
       const loaded = await loadSigmaRules(config);
-      const isEmpty = loaded.rules.length === 0 && (this.#rules.get(this.#generation)?.length ?? 0) > 0;
+      const isEmpty = loaded.rules.length === 0 && this.#rules.count > 0;
       if (isEmpty || loaded.files.diagnostics.some(({ severity }) => severity === "error")) {
         this.#log.error("reload failed: rules could not be read; the running ones stay", {
           rules: loaded.rules.length,
@@ -549,7 +554,7 @@ class Agent {
       }
       this.#config = config;
       this.#log.setLevel(config.logging.level);
-      this.#putRules(loaded);
+      this.#rules.put(loaded, config);
       isSent = true;
       this.#log.info("reloaded", { rules: loaded.rules.length });
     } finally {

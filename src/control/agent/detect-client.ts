@@ -111,6 +111,11 @@ export class DetectClient {
     this.#post(state === undefined ? message : { ...message, correlationState: state });
   }
 
+  /** Asks for a report now; it comes as any other does. */
+  ask(): void {
+    this.#post({ type: "ask" });
+  }
+
   /** Answers a `usersWanted`. */
   users(mountNs: number, passwd: string | undefined): void {
     this.#post({ type: "users", mountNs, passwd });

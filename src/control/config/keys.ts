@@ -311,12 +311,31 @@ export const sections = {
         "File that says that the agent lives, so that the next start can say how long nobody watched and what was missed. Empty: state.json in the folder that systemd gives a service (STATE_DIRECTORY), elsewhere none.",
         { stability: "incubating" },
       ),
+      control_socket: key(
+        path({ empty: "no socket" }),
+        "/run/sigil/control.sock",
+        "Socket behind agent status, events, top, reload and doctor; only its owner can open it. Empty: none.",
+        { stability: "incubating" },
+      ),
       shutdown_timeout: key(duration(1000, 30_000), 20_000, "How long a stop may take to deliver what is under way.", {
         stability: "incubating",
       }),
     },
   },
-  metrics: { doc: "Counters.", keys: {} },
+  metrics: {
+    doc: "Counters.",
+    keys: {
+      listen: key(
+        text(
+          /^(?:|(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):\d{1,5})$/,
+          "an address and a port such as 127.0.0.1:9464",
+        ),
+        "",
+        "Address and port for Prometheus metrics (/metrics), /healthz and /readyz. Empty: only the control socket has them.",
+        { stability: "incubating" },
+      ),
+    },
+  },
 } as const;
 
 export type Sections = typeof sections;

@@ -191,7 +191,8 @@ class DetectLoop {
     else if (message.type === "users") {
       if (message.passwd === undefined) this.#users.forget(message.mountNs);
       else this.#users.set(message.mountNs, parsePasswd(message.passwd));
-    } else if (message.type === "stop" && !this.#detached) {
+    } else if (message.type === "ask") send({ type: "report", report: this.#report() });
+    else if (message.type === "stop" && !this.#detached) {
       this.#detached = true;
       this.#sensor.detach();
     }

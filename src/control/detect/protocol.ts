@@ -51,6 +51,8 @@ export type ToDetect =
   | RulesMessage
   /** `passwd` undefined: whoever lived there is gone. */
   | { readonly type: "users"; readonly mountNs: number; readonly passwd: string | undefined }
+  /** Where it stands now, instead of at the next report: somebody asked. */
+  | { readonly type: "ask" }
   | { readonly type: "stop" };
 
 /** Where the worker stands; counters are totals since its start. */
