@@ -24,6 +24,9 @@ enum sigil_operation_kind {
   SIGIL_KIND_OPERATION_URING_CREATE = 84,  /* one that opens to create, makes a directory or links */
   SIGIL_KIND_OPERATION_URING_DELETE = 85,
   SIGIL_KIND_OPERATION_URING_RENAME = 86,
+  SIGIL_KIND_OPERATION_SYSINFO = 87,      /* sysinfo(2): somebody asked what machine this is */
+  SIGIL_KIND_OPERATION_KERNEL_LOG = 88,   /* syslog(2) that empties the kernel's log or silences the console: code */
+  SIGIL_KIND_OPERATION_SOCKET = 89,       /* a socket of a rare family: code; flags its type, address the protocol */
   SIGIL_KIND_OPERATION_THROTTLE = 127     /* events of a cgroup are held back: value is the kind, length how many by now */
 };
 

@@ -296,6 +296,50 @@ EXIT(personality) {
   return 0;
 }
 
+EXIT(sysinfo) {
+  if (!enabled[SIGIL_KIND_OPERATION_SYSINFO]) return 0;
+  OPERATION_BEGIN(SIGIL_KIND_OPERATION_SYSINFO, 0)
+  o->call = ctx->nr;
+  o->result = ctx->ret;
+  activity_end(s, c);
+  return 0;
+}
+
+/* include/linux/syslog.h: 4 reads and clears, 5 clears, 6 to 8 silence the console. Reading alone is what dmesg does all day. */
+EXIT(syslog) {
+  if (!enabled[SIGIL_KIND_OPERATION_KERNEL_LOG]) return 0;
+  struct call call;
+  call_read(&call);
+  u32 action = call.arg[0];
+  if (action < 4 || action > 8) return 0;
+  OPERATION_BEGIN(SIGIL_KIND_OPERATION_KERNEL_LOG, 0)
+  o->call = ctx->nr;
+  o->result = ctx->ret;
+  o->code = action;
+  o->length = call.arg[2];
+  activity_end(s, c);
+  return 0;
+}
+
+/* Families that everybody uses: unspecified, UNIX, INET, INET6, NETLINK. */
+#define USUAL_FAMILIES (1u << 0 | 1u << 1 | 1u << 2 | 1u << 10 | 1u << 16)
+
+EXIT(socket) {
+  if (!enabled[SIGIL_KIND_OPERATION_SOCKET]) return 0;
+  struct call call;
+  call_read(&call);
+  u32 family = call.arg[0];
+  if (family < 32 && (USUAL_FAMILIES >> family & 1)) return 0;
+  OPERATION_BEGIN(SIGIL_KIND_OPERATION_SOCKET, 0)
+  o->call = ctx->nr;
+  o->result = ctx->ret;
+  o->code = family;
+  o->flags = (u32)call.arg[1];
+  o->address = (u32)call.arg[2];
+  activity_end(s, c);
+  return 0;
+}
+
 INLINE int keyring(struct exit_context *ctx, const struct call *call, bool is_named) {
   OPERATION_BEGIN(SIGIL_KIND_OPERATION_KEYRING, 2)
   o->call = ctx->nr;

@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0xb715e62c6328f0b0ull
+#define SIGIL_ABI_DIGEST 0x719440a7f77262f3ull
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");

@@ -7,6 +7,8 @@ export interface AuditRow {
   /** Name in `activityKinds`. */
   readonly activity: string;
   readonly syscall: string;
+  /** Further calls that the activity may have been made by. */
+  readonly others?: readonly string[];
   /** `nametype` of the PATH record of its TargetFilename; absent: no path. */
   readonly path?: "CREATE" | "DELETE" | "NORMAL";
   /** The same of its SourceFilename. */
@@ -35,6 +37,23 @@ const rows: readonly AuditRow[] = [
   { activity: "network_accept", syscall: "accept" },
   { activity: "network_bind", syscall: "bind" },
   { activity: "network_listen", syscall: "listen" },
+  { activity: "ptrace", syscall: "ptrace" },
+  { activity: "process_memory", syscall: "process_vm_writev", others: ["process_vm_readv"] },
+  { activity: "memfd", syscall: "memfd_create" },
+  { activity: "module_load", syscall: "finit_module", others: ["init_module"] },
+  { activity: "module_unload", syscall: "delete_module" },
+  { activity: "bpf", syscall: "bpf" },
+  { activity: "mount", syscall: "mount", others: ["move_mount", "pivot_root", "chroot"] },
+  { activity: "unmount", syscall: "umount2" },
+  { activity: "namespace", syscall: "unshare", others: ["setns"] },
+  { activity: "prctl", syscall: "prctl" },
+  { activity: "personality", syscall: "personality" },
+  { activity: "keyring", syscall: "keyctl", others: ["add_key", "request_key"] },
+  { activity: "userfaultfd", syscall: "userfaultfd" },
+  { activity: "io_uring_setup", syscall: "io_uring_setup" },
+  { activity: "sysinfo", syscall: "sysinfo" },
+  { activity: "kernel_log", syscall: "syslog" },
+  { activity: "socket", syscall: "socket" },
 ];
 
 /** Rows of activities that a sensor delivers, by name. */
@@ -44,7 +63,7 @@ export const auditRows: ReadonlyMap<string, AuditRow> = new Map(
 
 /** Every name of a system call that a SYSCALL record can have. */
 export const auditSyscalls: readonly string[] = [
-  ...new Set(["execve", ...[...auditRows.values()].map(({ syscall }) => syscall)]),
+  ...new Set(["execve", ...[...auditRows.values()].flatMap(({ syscall, others = [] }) => [syscall, ...others])]),
 ];
 
 /** Every key that one can have. */

@@ -260,15 +260,15 @@ const operationFields: Readonly<Record<string, readonly LiveField[]>> = {
   ],
   "linux/system_call": [
     ...actor,
-    field("Syscall", "", "`prctl personality add_key request_key keyctl userfaultfd`"),
+    field("Syscall", "", "`prctl personality add_key request_key keyctl userfaultfd sysinfo syslog socket`"),
     field(
       "Operation",
       "",
-      "prctl: `PR_SET_NAME PR_SET_MM PR_SET_PTRACER`; keyctl: `read link …`; personality: `ADDR_NO_RANDOMIZE READ_IMPLIES_EXEC …`",
+      "prctl: `PR_SET_NAME PR_SET_MM PR_SET_PTRACER`; keyctl: `read link …`; personality: `ADDR_NO_RANDOMIZE READ_IMPLIES_EXEC …`; syslog: `CLEAR READ_CLEAR CONSOLE_OFF …`; socket: `AF_PACKET AF_ALG AF_VSOCK …` (rare families only)",
     ),
     field("Name", "", "prctl: the new name of the process; add_key, request_key: description of the key"),
     field("KeyType", "", "add_key, request_key: type of the key"),
-    field("Argument", "", "Second argument, hexadecimal; keyctl: serial of the key"),
+    field("Argument", "", "Second argument, hexadecimal; keyctl: serial of the key; socket: protocol"),
     flags,
     result,
   ],

@@ -17,6 +17,7 @@ import {
   bpfCommands,
   bpfProgramType,
   callNames,
+  kernelLogActions,
   keyctlName,
   mountFlagNames,
   namespaceNames,
@@ -24,6 +25,7 @@ import {
   prctlOptions,
   ptraceRequests,
   socketAddress,
+  socketFamilies,
   uringOps,
 } from "./operation-names.ts";
 import { absolutePath } from "./paths.ts";
@@ -273,16 +275,21 @@ const callTypes: Readonly<Record<number, string>> = {
   [operationKind.prctl]: "prctl",
   [operationKind.personality]: "personality",
   [operationKind.userfaultfd]: "userfaultfd",
+  [operationKind.sysinfo]: "sysinfo",
+  [operationKind.kernelLog]: "syslog",
+  [operationKind.socket]: "socket",
 };
 
 const systemCall: ActivityFamily = {
-  kinds: ["prctl", "personality", "keyring", "userfaultfd"],
+  kinds: ["prctl", "personality", "keyring", "userfaultfd", "sysinfo", "kernel_log", "socket"],
   readers: {
     Syscall: ({ record }) => callTypes[record.kind] ?? callNames[record.field(at.call)],
     Operation: ({ record }) => {
       const code = record.field(at.code);
       if (record.kind === operationKind.prctl) return prctlOptions[code] ?? String(code);
       if (record.kind === operationKind.personality) return orAbsent(personalityNames(record.field(at.flags)));
+      if (record.kind === operationKind.kernelLog) return kernelLogActions[code] ?? String(code);
+      if (record.kind === operationKind.socket) return socketFamilies[code] ?? String(code);
       return record.kind === operationKind.keyring && callNames[record.field(at.call)] === "keyctl"
         ? keyctlName(code)
         : undefined;

@@ -163,3 +163,35 @@ function shortest(groups: readonly number[]): string {
   if (length < 2) return text(groups);
   return `${text(groups.slice(0, from))}::${text(groups.slice(from + length))}`;
 }
+
+/** Actions of syslog(2) that change something (include/linux/syslog.h). */
+export const kernelLogActions: Readonly<Record<number, string>> = {
+  4: "READ_CLEAR",
+  5: "CLEAR",
+  6: "CONSOLE_OFF",
+  7: "CONSOLE_ON",
+  8: "CONSOLE_LEVEL",
+};
+
+/** Families of sockets that are told (include/linux/socket.h). */
+export const socketFamilies: Readonly<Record<number, string>> = {
+  3: "AF_AX25",
+  4: "AF_IPX",
+  5: "AF_APPLETALK",
+  15: "AF_KEY",
+  17: "AF_PACKET",
+  21: "AF_RDS",
+  29: "AF_CAN",
+  30: "AF_TIPC",
+  31: "AF_BLUETOOTH",
+  33: "AF_RXRPC",
+  36: "AF_IEEE802154",
+  38: "AF_ALG",
+  39: "AF_NFC",
+  40: "AF_VSOCK",
+  41: "AF_KCM",
+  42: "AF_QIPCRTR",
+  43: "AF_SMC",
+  44: "AF_XDP",
+  45: "AF_MCTP",
+};

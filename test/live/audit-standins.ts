@@ -135,3 +135,51 @@ export const fileActs: readonly FileAct[] = [
   ),
   act("9e1bef8d-0fff-46f6-8465-9aa54e128c1e", "cp /bin/true /run/.TOKEN && /run/.TOKEN", "/run/.TOKEN", "NORMAL"),
 ];
+
+/** A system call of test/live/programs/calls.c, by a program of this name. */
+export interface CallAct {
+  readonly id: string;
+  readonly call: string;
+  readonly program: string;
+  /** What the SYSCALL record says beside who acted. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+export const callActs: readonly CallAct[] = [
+  {
+    id: "eca5e022-d368-4043-98e5-9736fb01f72f",
+    call: "syslog",
+    program: "calls",
+    fields: { SYSCALL: "syslog", a0: "5", success: "no", exit: "-1", uid: "65534", euid: "65534" },
+  },
+  {
+    id: "b207d563-a1d9-4275-b349-77d1eb55aa6d",
+    call: "sysinfo",
+    program: "calls",
+    fields: { SYSCALL: "sysinfo", success: "yes", exit: "0" },
+  },
+  {
+    id: "474b415a-8b3d-4e6a-9f12-0d5c8a7b6e94",
+    call: "socket",
+    program: "calls",
+    fields: { SYSCALL: "socket", a0: "26", a1: "5", a2: "0" },
+  },
+  {
+    id: "e497a24e-9345-4a62-9803-b06d7d7cb132",
+    call: "personality",
+    program: "calls",
+    fields: { SYSCALL: "personality", a0: "40000", success: "yes" },
+  },
+  {
+    id: "a7af2487-9c2f-42e4-9bb9-ff961f0561d5",
+    call: "memfd_create",
+    program: "ecasound",
+    fields: { SYSCALL: "memfd_create", success: "yes" },
+  },
+  {
+    id: "3761e026-f259-44e6-8826-719ed8079408",
+    call: "connect",
+    program: "nc",
+    fields: { SYSCALL: "connect", key: "network_connect_4", a2: "10", success: "yes", exit: "0" },
+  },
+];

@@ -3,6 +3,7 @@
 // only while some rule asks for its type.
 
 import {
+  actorLayout,
   type EventKind,
   type FieldValue,
   type NormalizedEvent,
@@ -11,6 +12,7 @@ import {
   sourceId,
 } from "../../event/mod.ts";
 import type { ProcessEntry, Program } from "../../state/mod.ts";
+import { ActivityEvent } from "../activity-event.ts";
 import type { NormalizeContext } from "../live-event.ts";
 import type { AnyLiveEvent } from "../normalizer.ts";
 import { pathNames } from "./paths.ts";
@@ -44,12 +46,19 @@ type Reader = (event: AuditEvent) => FieldValue;
 
 const own =
   (offset: number): Reader =>
-  ({ program }) =>
-    program && String(program.record.field(offset));
+  (event) => {
+    const value = event.fact(offset);
+    return value === undefined ? undefined : String(value);
+  };
 const named =
   (offset: number): Reader =>
   (event) =>
     event.user(offset);
+/** What a record of an activity says itself, by the field of the program's record: that is of the start, this of now. */
+const current: ReadonlyMap<number, number> = new Map([
+  [processLayout.uid, actorLayout.uid],
+  [processLayout.euid, actorLayout.euid],
+]);
 /** A rule may use any name of a path: each of an array is asked. */
 const pathValue = (path: string | undefined): FieldValue => {
   if (path === undefined || path === "") return undefined;
@@ -85,7 +94,7 @@ export const auditFields: Readonly<Record<AuditType, Readonly<Record<string, Rea
     sgid: own(sgid),
     tty: ({ program }) => program && ttyName(program.record.field(ttyMajor), program.record.field(ttyMinor)),
     ses: own(auditSession),
-    comm: ({ program }) => orAbsent(program?.record.comm),
+    comm: ({ base, program }) => orAbsent(base instanceof ActivityEvent ? base.record.comm : program?.record.comm),
     exe: ({ program }) => orAbsent(program?.image),
     key: ({ facts }) => facts.key,
     // What auditd adds with log_format=ENRICHED.
@@ -197,11 +206,17 @@ export class AuditEvent implements NormalizedEvent {
     return all;
   }
 
+  /** A number about who acts (an offset of `processLayout`): as of now where the event says so, else as of the program's start. */
+  fact(offset: number): number | undefined {
+    const now = this.base instanceof ActivityEvent ? current.get(offset) : undefined;
+    return now === undefined ? this.program?.record.field(offset) : (this.base as ActivityEvent).record.actor(now);
+  }
+
   /** Name of the user in a uid field of who acts; the number when it has no name. */
   user(offset: number): string | undefined {
     const record = this.program?.record;
     if (record === undefined || this.entry === undefined) return undefined;
-    const id = record.field(offset);
+    const id = this.fact(offset) ?? 0;
     const { mntNs, userNs } = processLayout;
     return this.#context.users.name(record.field(mntNs), record.field(userNs), id, this.entry.pid) ?? String(id);
   }

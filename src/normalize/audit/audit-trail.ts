@@ -1,7 +1,14 @@
 // AuditTrail: from events of the sensors and of logs to the audit records that auditd would have written about them. What no rule
 // asks for is not made.
 
-import { activityKinds, auditRows, type Slot } from "../../event/mod.ts";
+import {
+  type ActivityRecord,
+  activityKinds,
+  auditRows,
+  operationKind,
+  operationLayout,
+  type Slot,
+} from "../../event/mod.ts";
 import { ActivityEvent } from "../activity-event.ts";
 import type { RecordedEvent } from "../json/mod.ts";
 import type { NormalizeContext } from "../live-event.ts";
@@ -10,6 +17,7 @@ import { AuditEvent, type AuditFacts, type AuditType, auditTypes } from "./audit
 import type { AuditDemand } from "./demand.ts";
 import { auditOfLog } from "./from-log.ts";
 import { connectionKey, executionKey } from "./keys.ts";
+import { syscallName } from "./syscalls.ts";
 
 export interface AuditTrailStats {
   /** Records made, all types together. */
@@ -36,10 +44,6 @@ export class AuditTrail {
       from: fields.slot("SourceFilename"),
       result: fields.slot("Result"),
       destination: fields.slot("DestinationIp"),
-      a0: fields.slot("Argument0"),
-      a1: fields.slot("Argument1"),
-      a2: fields.slot("Argument2"),
-      a3: fields.slot("Argument3"),
     };
     for (const type of auditTypes) if (demand.types.has(type)) this.#events.set(type, new AuditEvent(type, context));
   }
@@ -80,14 +84,16 @@ export class AuditTrail {
     const exit = text(result) ?? "0";
     const success = row.keys === undefined ? !exit.startsWith("-") : exit === "0";
     const to = text(destination);
+    const call = isOperation(event.record) ? event.record.field(operationLayout.call) : undefined;
     const facts: AuditFacts = {
-      syscall: row.syscall,
+      syscall: (call === undefined ? undefined : syscallName(call)) ?? row.syscall,
       success,
       exit,
-      args: [text(this.#slots.a0), text(this.#slots.a1), text(this.#slots.a2), text(this.#slots.a3)],
+      args: call === undefined ? addressSize(to) : argumentsOf(event.record, name),
       key: row.keys === undefined || to === undefined ? undefined : connectionKey(to, success),
     };
-    if (this.#demand.calls.has(name)) this.#make("SYSCALL", event, facts);
+    // A kernel operation without a call is the kernel's own word about one that is told as well.
+    if (this.#demand.calls.has(name) && call !== 0) this.#make("SYSCALL", event, facts);
     const path = text(target);
     if (row.path === undefined || path === undefined) return;
     const source = row.from === undefined ? undefined : text(from);
@@ -126,5 +132,41 @@ export class AuditTrail {
     event.bind(base, facts);
     this.stats.made++;
     this.#route(event);
+  }
+}
+
+/** connect(fd, address, size): sizeof(struct sockaddr_in), or of its brother. */
+const addressSize = (destination: string | undefined): (string | undefined)[] =>
+  destination === undefined ? [] : [undefined, undefined, destination.includes(":") ? "1c" : "10"];
+
+/** Are the record's own fields those of a kernel operation? Network and files have others. */
+const isOperation = ({ kind }: ActivityRecord): boolean => kind >= operationKind.ptrace && kind <= operationKind.socket;
+
+/** The arguments that are numbers, by the activity's name: as auditd writes them, hexadecimal without a prefix. */
+function argumentsOf(record: ActivityRecord, name: string): (string | undefined)[] {
+  const { code, flags, address, targetNsPid } = operationLayout;
+  const small = (offset: number): string => record.field(offset).toString(16);
+  const large = (offset: number): string => record.exact(offset).toString(16);
+  switch (name) {
+    case "personality":
+    case "userfaultfd":
+      return [large(flags)];
+    case "kernel_log":
+      return [small(code)];
+    case "socket":
+      return [small(code), large(flags), large(address)];
+    case "ptrace":
+      return [small(code), small(targetNsPid)];
+    case "process_memory":
+      return [small(targetNsPid)];
+    case "bpf":
+    case "prctl":
+      return [small(code)];
+    case "namespace":
+      return [large(flags)];
+    case "memfd":
+      return [undefined, large(flags)];
+    default:
+      return [];
   }
 }

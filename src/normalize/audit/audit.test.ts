@@ -105,6 +105,8 @@ const file = (kind: number, path: string, other = ""): Buffer =>
     pid: 7,
     startNs: 10_000_000n,
     timeNs: 30_000_000n,
+    comm: "worker",
+    actor: { uid: 1000, euid: 33 },
     fixed: new Uint8Array(fileLayout.bytes),
     sections: [
       { type: fileSection.path, bytes: path },
@@ -210,7 +212,7 @@ describe("the audit records of an activity", () => {
     take(file(fileKind.create, "/srv/a"));
     take(file(fileKind.mknod, "/srv/b"));
     expect(made).toMatchObject([
-      { type: "SYSCALL", SYSCALL: "mknod", comm: "curl", exe: "/usr/bin/curl", success: "yes" },
+      { type: "SYSCALL", SYSCALL: "mknod", uid: "1000", EUID: "www-data", comm: "worker", exe: "/usr/bin/curl", success: "yes" },
     ]);
   });
 });

@@ -42,7 +42,9 @@ export function auditDemand(rules: readonly AuditRule[]): AuditDemand {
   const calls = new Set<string>();
   const activities = new Set<string>();
   for (const row of auditRows.values()) {
-    if (syscalls.has(row.syscall) || row.keys?.some((key) => keys.has(key)) === true) calls.add(row.activity);
+    const names = [row.syscall, ...(row.others ?? [])];
+    if (names.some((name) => syscalls.has(name)) || row.keys?.some((key) => keys.has(key)) === true)
+      calls.add(row.activity);
     if (calls.has(row.activity) || (row.path !== undefined && types.has("PATH"))) activities.add(row.activity);
   }
   const reads = rules

@@ -31,6 +31,12 @@ const numbers: Readonly<Record<string, readonly [x64: number, arm64: number]>> =
   delete_module: [176, 106],
   bpf: [321, 280],
   mount: [165, 40],
+  umount2: [166, 39],
+  move_mount: [429, 429],
+  pivot_root: [155, 41],
+  chroot: [161, 51],
+  process_vm_readv: [310, 270],
+  request_key: [249, 218],
   unshare: [272, 97],
   setns: [308, 268],
   kill: [62, 129],
@@ -48,6 +54,11 @@ const column = process.arch === "arm64" ? 1 : 0;
 
 /** AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64: hexadecimal, as auditd writes it. */
 export const auditArch = process.arch === "arm64" ? "c00000b7" : "c000003e";
+
+const names: ReadonlyMap<number, string> = new Map(Object.entries(numbers).map(([name, pair]) => [pair[column], name]));
+
+/** Name of a system call of this machine; `undefined` for one that is not in the table. */
+export const syscallName = (number: number): string | undefined => names.get(number);
 
 /** Number of a system call on this machine; `undefined` for one that is not in the table. */
 export const syscallNumber = (name: string): string | undefined =>
