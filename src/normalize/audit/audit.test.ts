@@ -212,7 +212,15 @@ describe("the audit records of an activity", () => {
     take(file(fileKind.create, "/srv/a"));
     take(file(fileKind.mknod, "/srv/b"));
     expect(made).toMatchObject([
-      { type: "SYSCALL", SYSCALL: "mknod", uid: "1000", EUID: "www-data", comm: "worker", exe: "/usr/bin/curl", success: "yes" },
+      {
+        type: "SYSCALL",
+        SYSCALL: "mknod",
+        uid: "1000",
+        EUID: "www-data",
+        comm: "worker",
+        exe: "/usr/bin/curl",
+        success: "yes",
+      },
     ]);
   });
 });
