@@ -5,21 +5,11 @@ import hyperid from "hyperid";
 import { AlertEncoder, type AlertInput } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { sourceId } from "../../event/mod.ts";
-import { logServices, networkMemoryDefaults, SensitiveFiles } from "../../normalize/mod.ts";
+import { logServices } from "../../normalize/mod.ts";
 import { createRing } from "../../ring/mod.ts";
 import { type Probe, trimCode } from "../../sensor/mod.ts";
 import { AlertSink, type OutputNotice, SinkError } from "../../sink/mod.ts";
-import {
-  correlationStateMs,
-  detectReportMs,
-  exitedProcessesMax,
-  processAncestorsMax,
-  processBytesMax,
-  processesMax,
-  sensorBatchUs,
-  startTimeoutMs,
-  userNamespacesMax,
-} from "../config/limits.ts";
+import { startTimeoutMs } from "../config/limits.ts";
 import type { AppConfig, LoadedConfig } from "../config/mod.ts";
 import { type AlertMessage, type DetectReport, StormWatch } from "../detect/mod.ts";
 import { openLog, type RootLog } from "../log/mod.ts";
@@ -29,9 +19,10 @@ import { loadSigmaRules } from "../rules/mod.ts";
 import { ContainerNames } from "./container-names.ts";
 import { CorrelationStateFile, readCorrelationState } from "./correlation-state.ts";
 import { DetectClient } from "./detect-client.ts";
-import { bootIdentity, readHost } from "./host.ts";
+import { detectOptions } from "./detect-options.ts";
+import { readHost } from "./host.ts";
 import { LossWatch } from "./loss.ts";
-import { mountNamespace, readPasswd, readPasswdOf } from "./passwd.ts";
+import { readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
 import { RuleKeeper } from "./rule-keeper.ts";
 import { agentStatus, openControl } from "./status.ts";
@@ -185,82 +176,44 @@ class Agent {
             tell: (level, message, values) => log[level](message, values),
           });
     this.#rules = new RuleKeeper(log, (message) => this.#detect.rules(message));
-    this.#detect = new DetectClient(
-      {
-        sensor: {
-          kernelRingBytes: options.config.sensor.kernelRingSizeBytes,
-          kernelBulkRingBytes: options.config.sensor.kernelBulkRingSizeBytes,
-          criticalRingBytes: options.config.sensor.criticalRingSizeBytes,
-          bulkRingBytes: options.config.sensor.bulkRingSizeBytes,
-          envNames: options.config.sensor.environmentNames,
-          batchUs: sensorBatchUs,
-          files: {
-            sensitiveNames: new SensitiveFiles(options.config.sensor.sensitiveFiles).names,
-            excludedPrefixes: options.config.sensor.fileExcludePaths,
-          },
-        },
-        processes: {
-          entriesMax: processesMax,
-          exitedMax: exitedProcessesMax,
-          bytesMax: processBytesMax,
-          ancestorsMax: processAncestorsMax,
-        },
-        sensitiveFiles: options.config.sensor.sensitiveFiles,
-        compatSystemCalls: options.config.sensor.compatSystemCalls,
-        network: {
-          sensor: { loopback: options.config.network.loopback, dnsPorts: options.config.network.dnsPorts },
-          memory: {
-            ...networkMemoryDefaults,
-            connections: { ...networkMemoryDefaults.connections, intervalMs: options.config.network.foldIntervalMs },
-          },
-        },
-        namespacesMax: userNamespacesMax,
-        hostId: bootIdentity(host),
-        hostMountNs: mountNamespace("self"),
-        passwd: readPasswd(""),
-        reportMs: detectReportMs,
-        ...(options.config.sigma.correlationState === "" ? {} : { correlationStateMs }),
-        ...(logMemory === undefined ? {} : { logs: logMemory }),
+    this.#detect = new DetectClient(detectOptions(options.config, host, logMemory), {
+      opened: (probes) => this.#onOpened(probes),
+      probes: (probes, fault) => this.#onProbes(probes, fault),
+      correlationState: (text) => this.#stateFile?.put(text),
+      rulesLive: ({ generation, active, inert, compileMs, sources, restored }) => {
+        if (restored !== undefined) {
+          const { groupCount: groups, unknownCount: unknown, malformedCount: malformed } = restored;
+          log[malformed > 0 ? "warn" : "info"]("correlation windows restored", { groups, unknown, malformed });
+        }
+        void this.#readLogs(sources);
+        log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
+        if (this.#rules.live(generation, active, inert.length)) this.#reloaded();
       },
-      {
-        opened: (probes) => this.#onOpened(probes),
-        probes: (probes, fault) => this.#onProbes(probes, fault),
-        correlationState: (text) => this.#stateFile?.put(text),
-        rulesLive: ({ generation, active, inert, compileMs, sources, restored }) => {
-          if (restored !== undefined) {
-            const { groupCount: groups, unknownCount: unknown, malformedCount: malformed } = restored;
-            log[malformed > 0 ? "warn" : "info"]("correlation windows restored", { groups, unknown, malformed });
-          }
-          void this.#readLogs(sources);
-          log.info("rules live", { active, inert: inert.length, compile_ms: Math.round(compileMs) });
-          if (this.#rules.live(generation, active, inert.length)) this.#reloaded();
-        },
-        rulesFailed: ({ generation, message }) => {
-          log.error("reload failed: rules could not be compiled; the running ones stay", { error: message });
-          if (this.#rules.isNewest(generation)) this.#reloaded();
-        },
-        ready: () => this.#onReady(),
-        tampered: (message) => this.#watch.tampered(message),
-        report: (report) => this.#onReport(report),
-        alert: (message) => this.#onAlert(message),
-        settled: () => this.#settled(),
-        alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
-        usersWanted: (mountNs, pids) => this.#detect.users(mountNs, readPasswdOf(mountNs, pids)),
-        failed: ({ reason, message }) => {
-          log.error("the sensor cannot run here", { error: message });
-          this.#end(reason === "permission" ? "permission" : "unavailable");
-        },
-        died: (reason, isFinal) => {
-          this.#restarts++;
-          log.error("the detect worker died", { reason, restarted: !isFinal });
-          this.#loss.restart();
-          this.#faultsTold = 0;
-          this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
-          if (isFinal) this.#end("fault");
-          else this.#expectReady();
-        },
+      rulesFailed: ({ generation, message }) => {
+        log.error("reload failed: rules could not be compiled; the running ones stay", { error: message });
+        if (this.#rules.isNewest(generation)) this.#reloaded();
       },
-    );
+      ready: () => this.#onReady(),
+      tampered: (message) => this.#watch.tampered(message),
+      report: (report) => this.#onReport(report),
+      alert: (message) => this.#onAlert(message),
+      settled: () => this.#settled(),
+      alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
+      usersWanted: (mountNs, pids) => this.#detect.users(mountNs, readPasswdOf(mountNs, pids)),
+      failed: ({ reason, message }) => {
+        log.error("the sensor cannot run here", { error: message });
+        this.#end(reason === "permission" ? "permission" : "unavailable");
+      },
+      died: (reason, isFinal) => {
+        this.#restarts++;
+        log.error("the detect worker died", { reason, restarted: !isFinal });
+        this.#loss.restart();
+        this.#faultsTold = 0;
+        this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
+        if (isFinal) this.#end("fault");
+        else this.#expectReady();
+      },
+    });
   }
 
   async run(): Promise<AgentEnd> {

@@ -1,0 +1,63 @@
+// What the detect worker is told when it starts: the configuration and the host in the shape that it needs, with the bounds of
+// everything that it keeps.
+
+import type { HostContext } from "../../alert/mod.ts";
+import { networkMemoryDefaults, SensitiveFiles } from "../../normalize/mod.ts";
+import {
+  correlationStateMs,
+  detectReportMs,
+  exitedProcessesMax,
+  processAncestorsMax,
+  processBytesMax,
+  processesMax,
+  sensorBatchUs,
+  userNamespacesMax,
+} from "../config/limits.ts";
+import type { AppConfig } from "../config/mod.ts";
+import type { StartMessage } from "../detect/mod.ts";
+import { bootIdentity } from "./host.ts";
+import { mountNamespace, readPasswd } from "./passwd.ts";
+
+/** `logs`: the ring of log lines, when any are read. */
+export function detectOptions(
+  config: AppConfig,
+  host: HostContext,
+  logMemory: SharedArrayBuffer | undefined,
+): Omit<StartMessage, "type" | "alerts"> {
+  return {
+    sensor: {
+      kernelRingBytes: config.sensor.kernelRingSizeBytes,
+      kernelBulkRingBytes: config.sensor.kernelBulkRingSizeBytes,
+      criticalRingBytes: config.sensor.criticalRingSizeBytes,
+      bulkRingBytes: config.sensor.bulkRingSizeBytes,
+      envNames: config.sensor.environmentNames,
+      batchUs: sensorBatchUs,
+      files: {
+        sensitiveNames: new SensitiveFiles(config.sensor.sensitiveFiles).names,
+        excludedPrefixes: config.sensor.fileExcludePaths,
+      },
+    },
+    processes: {
+      entriesMax: processesMax,
+      exitedMax: exitedProcessesMax,
+      bytesMax: processBytesMax,
+      ancestorsMax: processAncestorsMax,
+    },
+    sensitiveFiles: config.sensor.sensitiveFiles,
+    compatSystemCalls: config.sensor.compatSystemCalls,
+    network: {
+      sensor: { loopback: config.network.loopback, dnsPorts: config.network.dnsPorts },
+      memory: {
+        ...networkMemoryDefaults,
+        connections: { ...networkMemoryDefaults.connections, intervalMs: config.network.foldIntervalMs },
+      },
+    },
+    namespacesMax: userNamespacesMax,
+    hostId: bootIdentity(host),
+    hostMountNs: mountNamespace("self"),
+    passwd: readPasswd(""),
+    reportMs: detectReportMs,
+    ...(config.sigma.correlationState === "" ? {} : { correlationStateMs }),
+    ...(logMemory === undefined ? {} : { logs: logMemory }),
+  };
+}
