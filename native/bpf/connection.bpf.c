@@ -94,21 +94,25 @@ static __noinline int tell_listen(struct sock *sk) {
 }
 
 /* A connection begins in the call of whoever wants it (also through io_uring, and as TCP Fast Open); the rest of its life
- * mostly happens in soft interrupts. */
+ * mostly happens in soft interrupts. The kernel does not run a program on top of itself, and a soft interrupt can come while one
+ * runs for a call on the same CPU: so what belongs to calls has a program of its own, which a soft interrupt never needs, and the
+ * rest has two that do the same. Whichever comes first does it, and the other finds nothing to do. */
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(network_tcp_state, struct sock *sk, int before, int after) {
-  if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
-  u64 key = (u64)sk;
-  if (after == TCP_SYN_SENT) {
-    struct connection k = {.since_ns = bpf_ktime_get_boot_ns(), .flags = CONNECTION_PENDING};
-    owner_fill(&k.owner);
-    u64 thread = bpf_get_current_pid_tgid();
-    bpf_map_delete_elem(&connect_attempts, &thread);
-    if (bpf_map_update_elem(&tcp_connections, &key, &k, BPF_ANY)) tell_connect(sk, &k, 0, SIGIL_NETWORK_UNDECIDED);
-    return 0;
-  }
+int BPF_PROG(network_tcp_begin, struct sock *sk, int before, int after) {
+  if ((after != TCP_SYN_SENT && after != TCP_LISTEN) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP) return 0;
   if (after == TCP_LISTEN) return tell_listen(sk);
+  u64 key = (u64)sk;
+  struct connection k = {.since_ns = bpf_ktime_get_boot_ns(), .flags = CONNECTION_PENDING};
+  owner_fill(&k.owner);
+  u64 thread = bpf_get_current_pid_tgid();
+  bpf_map_delete_elem(&connect_attempts, &thread);
+  if (bpf_map_update_elem(&tcp_connections, &key, &k, BPF_ANY)) tell_connect(sk, &k, 0, SIGIL_NETWORK_UNDECIDED);
+  return 0;
+}
+
+INLINE int tcp_goes_on(struct sock *sk, int before, int after) {
   if (after != TCP_ESTABLISHED && after != TCP_CLOSE) return 0;
+  u64 key = (u64)sk;
   struct connection *k = bpf_map_lookup_elem(&tcp_connections, &key);
   if (!k) return 0;
   bool pending = k->flags & CONNECTION_PENDING;
@@ -130,6 +134,12 @@ int BPF_PROG(network_tcp_state, struct sock *sk, int before, int after) {
   bpf_map_delete_elem(&tcp_connections, &key);
   return 0;
 }
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(network_tcp_state, struct sock *sk, int before, int after) { return tcp_goes_on(sk, before, after); }
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(network_tcp_state_again, struct sock *sk, int before, int after) { return tcp_goes_on(sk, before, after); }
 
 /* Nobody answered the first packet within a second: told now, and not in two minutes when the kernel gives up. */
 SEC("tp_btf/tcp_retransmit_skb")

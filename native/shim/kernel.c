@@ -453,7 +453,7 @@ void kernel_counters(struct shim *s, struct sigil_counters *out) {
   }
   /* Runs that the kernel refused because the program was already running on that CPU: seen, and missed. */
   for (u32 i = 0; i < program_count; i++) {
-    if (!k->program[i] || first_row(i) != i || k->probe[i].kind == SIGIL_KIND_TASK) continue;
+    if (!k->program[i] || first_row(i) != i || k->probe[i].kind == SIGIL_KIND_TASK || program_rows[i].covered) continue;
     struct bpf_prog_info info = {0};
     u32 size = sizeof(info);
     if (bpf_obj_get_info_by_fd(bpf_program__fd(k->program[i]), &info, &size)) continue;

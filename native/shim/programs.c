@@ -133,7 +133,9 @@ const struct program_row program_rows[] = {
   {OBJECT_URING, "uring_request_sqe", .instead = "uring_request", .kinds = {SIGIL_KIND_OPERATION_URING_REQUEST, SIGIL_KIND_OPERATION_URING_CREATE, SIGIL_KIND_OPERATION_URING_DELETE, SIGIL_KIND_OPERATION_URING_RENAME}, .some = 1},
 
   /* network */
-  {OBJECT_CONNECTION, "network_tcp_state", .kinds = {SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_NETWORK_ACCEPT, SIGIL_KIND_NETWORK_LISTEN, SIGIL_KIND_NETWORK_CLOSE}},
+  {OBJECT_CONNECTION, "network_tcp_begin", .kinds = {SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_NETWORK_LISTEN, SIGIL_KIND_NETWORK_CLOSE}, .covered = 1},
+  {OBJECT_CONNECTION, "network_tcp_state", .kinds = {SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_NETWORK_CLOSE}, .covered = 1},
+  {OBJECT_CONNECTION, "network_tcp_state_again", .kinds = {SIGIL_KIND_NETWORK_CONNECT, SIGIL_KIND_NETWORK_CLOSE}, .covered = 1},
   {OBJECT_CONNECTION, "network_tcp_retransmit", .kinds = {SIGIL_KIND_NETWORK_CONNECT}},
   {OBJECT_CONNECTION, "network_connect_failed", .kinds = {SIGIL_KIND_NETWORK_CONNECT}},
   {OBJECT_CONNECTION, "network_accept", .kinds = {SIGIL_KIND_NETWORK_ACCEPT, SIGIL_KIND_NETWORK_CLOSE}},

@@ -26,6 +26,9 @@ struct program_row {
   u8 optional;
   /* 1: not every kernel has the tracepoint (an old or a new system call, another machine); that is no failure. */
   u8 some;
+  /* 1: runs that the kernel refused because the program was running on that CPU are no loss: another row does the same, or
+   * what interrupts it has nothing to tell. */
+  u8 covered;
 };
 #define PROGRAMS_MAX 192 /* rows: every program of every family, and the same again */
 extern const struct program_row program_rows[];
