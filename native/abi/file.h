@@ -31,7 +31,6 @@ enum sigil_file_flag {
   SIGIL_FILE_REMOVED = 4,    /* SETXATTR: the attribute was removed */
   SIGIL_FILE_EXCHANGED = 8,  /* RENAME_EXCHANGE: both names are still there */
   SIGIL_FILE_DIRECTORY = 16, /* DELETE: rmdir */
-  SIGIL_FILE_CHROOTED = 64,  /* path below another root than that of the first process of the pid namespace */
   SIGIL_FILE_FOLLOWS = 256   /* the call follows a link that the path ends in */
 };
 
@@ -39,6 +38,7 @@ enum sigil_file_flag {
 struct sigil_file {
   u64 inode;
   u64 size;
+  u64 root_inode; /* of the process's root directory, where a name was passed */
   u32 major;
   u32 minor;
   u32 mode;       /* S_IFMT and permission bits */
@@ -50,5 +50,5 @@ struct sigil_file {
   u32 value;      /* CHMOD: the mode asked for; CHOWN: uid; MKDIR, MKNOD: mode; TRUNCATE: the length, cut to 32 bits */
   u32 value2;     /* CHOWN: gid; MKNOD: device */
   u32 flags;      /* enum sigil_file_flag */
-  u32 reserved;
+  u32 root_dev;   /* the kernel's own number of its device: major << 20 | minor */
 };

@@ -213,15 +213,12 @@ INLINE void put_name(struct activity_scratch *s, u32 index, u32 type, u32 dir_ty
   else put_directory(s, index + 1, dir_type, has_dir, dir);
 }
 
-/* As process_exec has it: another root directory than that of the first process of the pid namespace. */
-INLINE u32 root_flags(void) {
+/* Which directory is the root of the process: whoever looks the name up needs to know. */
+INLINE void root_facts(struct sigil_file *f) {
   struct task_struct *task = current_task();
-  struct pid *pid = BPF_CORE_READ(task, thread_pid);
-  u32 level = BPF_CORE_READ(pid, level);
-  if (level >= 33) return 0;
-  struct upid *last = (void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
-  struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
-  return root != BPF_CORE_READ(last, ns, child_reaper, fs, root.dentry) ? SIGIL_FILE_CHROOTED : 0;
+  struct inode *inode = BPF_CORE_READ(task, fs, root.dentry, d_inode);
+  f->root_inode = BPF_CORE_READ(inode, i_ino);
+  f->root_dev = BPF_CORE_READ(inode, i_sb, s_dev);
 }
 
 INLINE u64 argument(struct activity_scratch *s, u32 n) { return s->args[n & 7]; }
@@ -241,7 +238,8 @@ static __noinline int tell_call(const struct file_call *call, struct pt_regs *re
   bool by_fd = call->fd != 0 || !path;
   u32 fd = argument(s, call->fd ? call->fd : call->dir);
   struct sigil_file *f = FIXED(s);
-  f->flags = call->set | root_flags();
+  f->flags = call->set;
+  root_facts(f);
   if (call->value) f->value = argument(s, call->value);
   if (call->value2) f->value2 = argument(s, call->value2);
   if (call->flags) {
@@ -286,7 +284,8 @@ static __noinline int tell_refused(struct pt_regs *regs, u32 dir, u32 path, long
   arguments_of(s, regs, actor_flags & SIGIL_ACTOR_COMPAT);
   struct sigil_file *f = FIXED(s);
   f->result = ret;
-  f->flags = SIGIL_FILE_FOLLOWS | root_flags();
+  f->flags = SIGIL_FILE_FOLLOWS;
+  root_facts(f);
   put_name(s, 0, SIGIL_SECTION_FILE_PATH, SIGIL_SECTION_FILE_DIR, argument(s, path), dir != 0, argument(s, dir));
   activity_end(s, c);
   return 0;

@@ -3,7 +3,7 @@
 #define SIGIL_ABI_GEN_H
 #include "../abi.h"
 #include <stddef.h>
-#define SIGIL_ABI_DIGEST 0x719440a7f77262f3ull
+#define SIGIL_ABI_DIGEST 0xddfadbae95d88e48ull
 _Static_assert(sizeof(struct sigil_header) == 40, "sigil_header");
 _Static_assert(offsetof(struct sigil_header, size) == 0, "sigil_header.size");
 _Static_assert(offsetof(struct sigil_header, kind) == 4, "sigil_header.kind");
@@ -110,21 +110,22 @@ _Static_assert(offsetof(struct sigil_ring, waiting) == 8, "sigil_ring.waiting");
 _Static_assert(offsetof(struct sigil_ring, pad0) == 12, "sigil_ring.pad0");
 _Static_assert(offsetof(struct sigil_ring, tail) == 64, "sigil_ring.tail");
 _Static_assert(offsetof(struct sigil_ring, pad1) == 68, "sigil_ring.pad1");
-_Static_assert(sizeof(struct sigil_file) == 64, "sigil_file");
+_Static_assert(sizeof(struct sigil_file) == 72, "sigil_file");
 _Static_assert(offsetof(struct sigil_file, inode) == 0, "sigil_file.inode");
 _Static_assert(offsetof(struct sigil_file, size) == 8, "sigil_file.size");
-_Static_assert(offsetof(struct sigil_file, major) == 16, "sigil_file.major");
-_Static_assert(offsetof(struct sigil_file, minor) == 20, "sigil_file.minor");
-_Static_assert(offsetof(struct sigil_file, mode) == 24, "sigil_file.mode");
-_Static_assert(offsetof(struct sigil_file, uid) == 28, "sigil_file.uid");
-_Static_assert(offsetof(struct sigil_file, gid) == 32, "sigil_file.gid");
-_Static_assert(offsetof(struct sigil_file, links) == 36, "sigil_file.links");
-_Static_assert(offsetof(struct sigil_file, open_flags) == 40, "sigil_file.open_flags");
-_Static_assert(offsetof(struct sigil_file, result) == 44, "sigil_file.result");
-_Static_assert(offsetof(struct sigil_file, value) == 48, "sigil_file.value");
-_Static_assert(offsetof(struct sigil_file, value2) == 52, "sigil_file.value2");
-_Static_assert(offsetof(struct sigil_file, flags) == 56, "sigil_file.flags");
-_Static_assert(offsetof(struct sigil_file, reserved) == 60, "sigil_file.reserved");
+_Static_assert(offsetof(struct sigil_file, root_inode) == 16, "sigil_file.root_inode");
+_Static_assert(offsetof(struct sigil_file, major) == 24, "sigil_file.major");
+_Static_assert(offsetof(struct sigil_file, minor) == 28, "sigil_file.minor");
+_Static_assert(offsetof(struct sigil_file, mode) == 32, "sigil_file.mode");
+_Static_assert(offsetof(struct sigil_file, uid) == 36, "sigil_file.uid");
+_Static_assert(offsetof(struct sigil_file, gid) == 40, "sigil_file.gid");
+_Static_assert(offsetof(struct sigil_file, links) == 44, "sigil_file.links");
+_Static_assert(offsetof(struct sigil_file, open_flags) == 48, "sigil_file.open_flags");
+_Static_assert(offsetof(struct sigil_file, result) == 52, "sigil_file.result");
+_Static_assert(offsetof(struct sigil_file, value) == 56, "sigil_file.value");
+_Static_assert(offsetof(struct sigil_file, value2) == 60, "sigil_file.value2");
+_Static_assert(offsetof(struct sigil_file, flags) == 64, "sigil_file.flags");
+_Static_assert(offsetof(struct sigil_file, root_dev) == 68, "sigil_file.root_dev");
 _Static_assert(sizeof(struct sigil_network) == 80, "sigil_network");
 _Static_assert(offsetof(struct sigil_network, source) == 0, "sigil_network.source");
 _Static_assert(offsetof(struct sigil_network, destination) == 16, "sigil_network.destination");

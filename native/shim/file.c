@@ -214,18 +214,34 @@ static int whole_name(const u8 *in, const struct sigil_section *t, u32 i, char *
   return 1;
 }
 
-/* The root directory of a process that is not in our mount namespace, or has changed its root. A process that is gone by now had
- * that of its parent, as far as the mount namespace tells. */
-static int root_of(const struct sigil_header *h, const struct sigil_actor *a, int chrooted) {
+/* Is this the directory that the record names? On btrfs stat(2) tells another device than the kernel has. */
+static int is_root(const struct sigil_file *f, int fd) {
+  struct stat st;
+  struct statfs fs;
+  if (fstat(fd, &st) || st.st_ino != f->root_inode) return 0;
+  if (f->root_dev == ((u32)major(st.st_dev) << 20 | (u32)minor(st.st_dev))) return 1;
+  return fstatfs(fd, &fs) == 0 && (u32)fs.f_type == 0x9123683e;
+}
+
+/* The root directory of whoever passed a name: ours (-1), or a descriptor; -2 when nobody is left who has it. A process that is
+ * gone by now had that of its parent, as far as the mount namespace and the directory itself tell. */
+static int root_of(struct shim *s, const struct sigil_header *h, const struct sigil_actor *a, const struct sigil_file *f) {
   char path[40];
   struct stat st;
-  snprintf(path, sizeof(path), "/proc/%u/root", h->pid);
-  int root = open_path(AT_FDCWD, path, 0);
-  if (root >= 0 || chrooted) return root;
-  snprintf(path, sizeof(path), "/proc/%u/ns/mnt", a->ppid);
-  if (stat(path, &st) || (u32)st.st_ino != a->mnt_ns) return -1;
-  snprintf(path, sizeof(path), "/proc/%u/root", a->ppid);
-  return open_path(AT_FDCWD, path, 0);
+  int fd = open_path(AT_FDCWD, "/", 0);
+  int is_ours = fd >= 0 && a->mnt_ns == s->mnt_ns && is_root(f, fd);
+  if (fd >= 0) close(fd);
+  if (is_ours) return -1;
+  u32 pids[2] = {h->pid, a->ppid};
+  for (u32 i = 0; i < 2; i++) {
+    snprintf(path, sizeof(path), "/proc/%u/ns/mnt", pids[i]);
+    if (stat(path, &st) || (u32)st.st_ino != a->mnt_ns) continue;
+    snprintf(path, sizeof(path), "/proc/%u/root", pids[i]);
+    fd = open_path(AT_FDCWD, path, 0);
+    if (fd >= 0 && is_root(f, fd)) return fd;
+    if (fd >= 0) close(fd);
+  }
+  return -2;
 }
 
 u32 file_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
@@ -238,11 +254,8 @@ u32 file_finish(struct shim *s, const u8 *in, u32 length, u8 *out) {
   const struct sigil_section *t = (const void *)(in + table);
   struct sigil_section *to = (void *)(out + table);
   struct sigil_file *fixed = (void *)(out + sizeof(*h) + sizeof(*a));
-  int root = -1;
-  if (a->mnt_ns != s->mnt_ns || (f->flags & SIGIL_FILE_CHROOTED)) {
-    root = root_of(h, a, (f->flags & SIGIL_FILE_CHROOTED) != 0);
-    if (root < 0) return length; /* gone, and its root with it */
-  }
+  int root = root_of(s, h, a, f);
+  if (root == -2) return length;
   u32 used = table + h->sections * (u32)sizeof(*t);
   int two = h->sections >= 4 && (h->kind == SIGIL_KIND_FILE_RENAME || h->kind == SIGIL_KIND_FILE_LINK);
   for (u32 i = 0; i < h->sections; i++) {

@@ -29,6 +29,34 @@ function programsOf(kernel: string): string[] {
 /** Short names of signals by number, for those that the scene uses. */
 const signalNames: Readonly<Record<number, string>> = { 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM" };
 
+/** What scene.sh does to files: kind, path, the other name, and the result where it is not 0. */
+const fileEvents: readonly string[] = [
+  "create /srv/files/made",
+  "create /srv/files/at",
+  "create /srv/files/here",
+  "write /srv/files/made",
+  "create /srv/files/closed",
+  "close /srv/files/closed",
+  "chmod /srv/files/made",
+  "chmod /srv/files/made",
+  "chown /srv/files/made",
+  "truncate /srv/files/made",
+  "utimes /srv/files/made",
+  "setxattr /srv/files/made",
+  "link /srv/files/linked < /srv/files/made",
+  "symlink /srv/files/soft",
+  "mkdir /srv/files/real/directory",
+  "mknod /srv/files/pipe",
+  "rename /srv/files/real/moved < /srv/files/made",
+  "rename /srv/files/moved-at < /srv/files/at",
+  "delete /srv/files/linked",
+  "delete /srv/files/closed",
+  "delete /srv/files/real/directory",
+  "access /etc/shadow",
+  "access /etc/shadow -13",
+  "create /srv/files/last",
+];
+
 /** What an alert must say of a witness, by the witness's own account. */
 function expectedOf(scene: Scene, truth: Truth): Record<string, unknown> {
   const isMemfd = truth.exe.startsWith("/memfd:");
@@ -105,6 +133,7 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
   on("every program is attached and nothing is degraded", () => {
     const opened = scene.log.find(({ message }) => message === "sensor opened");
     expect(String(opened?.programs).split(" ")).toEqual(programsOf(scene.facts.get("kernel") ?? ""));
+    expect(scene.log.some(({ message }) => message === "activities watched")).toBe(true);
     expect(scene.log.filter(({ level }) => level !== "info")).toEqual([]);
     expect(scene.alerts.filter((alert) => at(alert, "event.kind") !== "alert")).toEqual([]);
   });
@@ -266,6 +295,10 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
     });
     expect(Math.abs(Date.parse(String(at(parent, "start"))) - elder.startMs)).toBeLessThan(startToleranceMs);
     expect(at(scene.ends(elder.pid)[0] ?? {}, "process.exit_code")).toBe(7);
+  });
+
+  on("what is done to files is told with the kernel's own paths, whatever way they were named", () => {
+    expect(scene.fileEvents("/bin/files")).toEqual([...fileEvents]);
   });
 
   on(`a storm of ${stormSize} programs is seen whole`, () => {

@@ -118,6 +118,37 @@ echo "elder $?" >>/tmp/endings
 
 act storm $witness storm $token-storm.before $token-storm 300
 
+# Files: each kind of call once, as test/kernels/kernels.test.ts lists them.
+d=/srv/files
+mkdir -p $d/real /srv/jail
+ln -s $d/real $d/way
+f() { /bin/files "$@" || echo "file $* $?" >>/tmp/endings; }
+f open_create $d/made
+f openat_create $d at
+f relative $d here
+f append $d/made
+f write_close $d/closed text
+f chmod_ $d/made 0600
+f fchmod_ $d/made 0640
+f fchownat_ $d made
+f truncate_ $d/made
+f utimensat_ $d made
+f setxattr_ $d/made
+f link_ $d/made $d/linked
+f symlink_ made $d/soft
+f mkdir_ $d/way/directory
+f mknod_ $d/pipe
+f rename_ $d/made $d/way/moved
+f renameat_ $d at $d moved-at
+f unlink_ $d/linked
+f unlinkat_ $d closed
+f rmdir_ $d/real/directory
+f in_chroot /srv/jail /srv-files-in-jail
+f read_ /etc/shadow
+f try_read /etc/shadow
+f open_create $d/last
+await "$d/last" /tmp/alerts.ndjson 60
+
 # The agent judges in order: with this alert out, all is out.
 act last $witness run $token-last
 await "$token-last" /tmp/alerts.ndjson 60 && fact last seen

@@ -111,6 +111,24 @@ export class Scene {
     return this.alerts.filter((alert) => at(alert, "rule.name") === name);
   }
 
+  /** What a program did to files, in order: kind, path, the other name, and the result where it is not 0. */
+  fileEvents(image: string): string[] {
+    const told = new Set<string>();
+    const events: string[] = [];
+    for (const alert of this.alerts) {
+      const fields = at(alert, "sigil.event") as Readonly<Record<string, string>> | undefined;
+      if (fields?.Image !== image || fields.TargetFilename === undefined) continue;
+      // An event that two categories see makes two alerts.
+      const key = JSON.stringify([fields.EventType, fields.UtcTime, fields.ProcessGuid, at(alert, "event.sequence")]);
+      if (told.has(key)) continue;
+      told.add(key);
+      const source = fields.SourceFilename === undefined ? "" : ` < ${fields.SourceFilename}`;
+      const result = fields.Result === "0" ? "" : ` ${fields.Result}`;
+      events.push(`${fields.EventType} ${fields.TargetFilename}${source}${result}`);
+    }
+    return events;
+  }
+
   truth(token: string): Truth {
     const found = this.truths.find((truth) => truth.token === token);
     if (found === undefined) throw new Error(`No witness ${token} wrote anything`);

@@ -31,6 +31,14 @@ const folders = ["bin", "dev", "etc", "lib64", "proc", "root", "rules", "srv", "
 /** Alice is the one user beside root: set-uid programs are started by her. */
 const passwd = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/srv:/bin/sh\n";
 
+/** Compiles what does things to files, static; returns its path. */
+async function buildFiles(into: string): Promise<string> {
+  const path = join(into, "files");
+  const source = join(root, "test/live/programs/files.c");
+  await run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", source, "-o", path]);
+  return path;
+}
+
 /** Compiles the witness, once static and once with the machine's libc, into the folder; returns both paths. */
 export async function buildWitness(into: string): Promise<{ witness: string; dynamic: string }> {
   const source = join(import.meta.dir, "witness.c");
@@ -66,6 +74,7 @@ export async function stage(agent: string, scratch: string, overlay?: Uint8Array
   copy("bin/busybox", "/bin/busybox");
   copy("bin/witness", witness);
   copy("bin/witness-dynamic", dynamic);
+  copy("bin/files", await buildFiles(scratch));
   for (const library of [...(await librariesOf(agent)), ...(await librariesOf(dynamic))])
     copy(library.slice(1), library);
   copy("init", join(import.meta.dir, "init.sh"));
@@ -73,6 +82,7 @@ export async function stage(agent: string, scratch: string, overlay?: Uint8Array
   for (const name of readdirSync(join(import.meta.dir, "rules")).sort())
     copy(`rules/${name}`, join(import.meta.dir, "rules", name), file);
   add("etc/passwd", file, Buffer.from(passwd));
+  add("etc/shadow", 0o100600, Buffer.from("root:*:::::::\n"));
   if (overlay !== undefined) add("overlay.ko", file, overlay);
   return [...entries.values()];
 }

@@ -249,9 +249,9 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
     ["lchown_", "chown", [], { NewOwner: "12", NewGroup: "34" }],
     ["fchown_", "chown", [], { NewOwner: "12" }],
     ["fchownat_", "chown", [], { NewOwner: "12", NewGroup: "34" }],
-    ["setxattr_", "setxattr", [], { Attribute: "user.sigil" }],
-    ["lsetxattr_", "setxattr", [], { Attribute: "user.sigil" }],
-    ["fsetxattr_", "setxattr", [], { Attribute: "user.sigil" }],
+    ["setxattr_", "setxattr", [], { Attribute: "trusted.sigil" }],
+    ["lsetxattr_", "setxattr", [], { Attribute: "trusted.sigil" }],
+    ["fsetxattr_", "setxattr", [], { Attribute: "trusted.sigil" }],
     ["truncate_", "truncate", [], {}],
     ["ftruncate_", "truncate", [], {}],
     ["utime_", "utimes", [], {}],
@@ -277,7 +277,7 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
   test("an attribute is set and removed", async () => {
     const path = made();
     const found = await events("setxattr", "removexattr_", path);
-    expect(found.map((alert) => at(alert, "sigil.event.Attribute"))).toEqual(["user.sigil", "user.sigil"]);
+    expect(found.map((alert) => at(alert, "sigil.event.Attribute"))).toEqual(["trusted.sigil", "trusted.sigil"]);
   });
 
   test("whoever goes by way of a link, `..` or /proc does not hide where the file is", async () => {

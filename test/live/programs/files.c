@@ -91,10 +91,10 @@ WAY(chown_) { return done(syscall(SYS_chown, a[0], 12, 34)); }
 WAY(lchown_) { return done(syscall(SYS_lchown, a[0], 12, 34)); }
 WAY(fchown_) { return done(fchown(open(a[0], O_RDONLY), 12, (gid_t)-1)); }
 WAY(fchownat_) { return done(fchownat(dir_of(a[0]), a[1], 12, 34, AT_SYMLINK_NOFOLLOW)); }
-WAY(setxattr_) { return done(setxattr(a[0], "user.sigil", "x", 1, 0)); }
-WAY(lsetxattr_) { return done(lsetxattr(a[0], "user.sigil", "x", 1, 0)); }
-WAY(fsetxattr_) { return done(fsetxattr(open(a[0], O_RDONLY), "user.sigil", "x", 1, 0)); }
-WAY(removexattr_) { return done(setxattr(a[0], "user.sigil", "x", 1, 0)) || done(removexattr(a[0], "user.sigil")); }
+WAY(setxattr_) { return done(setxattr(a[0], "trusted.sigil", "x", 1, 0)); }
+WAY(lsetxattr_) { return done(lsetxattr(a[0], "trusted.sigil", "x", 1, 0)); }
+WAY(fsetxattr_) { return done(fsetxattr(open(a[0], O_RDONLY), "trusted.sigil", "x", 1, 0)); }
+WAY(removexattr_) { return done(setxattr(a[0], "trusted.sigil", "x", 1, 0)) || done(removexattr(a[0], "trusted.sigil")); }
 WAY(truncate_) { return done(truncate(a[0], 5)); }
 WAY(ftruncate_) { return done(ftruncate(open(a[0], O_WRONLY), 5)); }
 WAY(utime_) { return done(syscall(SYS_utime, a[0], NULL)); }
