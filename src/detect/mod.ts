@@ -10,3 +10,11 @@ export {
 export { type EventHandler, isStaged, SensorEventRouter, type StagedHandler } from "./router.ts";
 export { ruleInfo, SigmaDetectionHandler } from "./sigma-handler.ts";
 export { type DetectorSet, DetectorStore } from "./store.ts";
+export {
+  type ScanFinding,
+  type ScanSettled,
+  type ScanSubject,
+  type ScanWanted,
+  YaraEventHandler,
+  type YaraHandlerStats,
+} from "./yara-handler.ts";

@@ -3,6 +3,7 @@
  * passing descriptors to other processes, and confining this one.
  */
 export { type KindCounters, lost, type RecordKind, recordKinds, type SensorCounters, unaccounted } from "./counters.ts";
+export { type ExecOpen, ExecWatch } from "./exec-watch.ts";
 export { type FileSettings, fileNamesMax, filePrefixesMax } from "./file-settings.ts";
 export { configureNetwork, type NetworkSensorOptions } from "./network.ts";
 export { procInventory } from "./proc-inventory.ts";

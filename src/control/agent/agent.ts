@@ -21,6 +21,7 @@ import { CorrelationStateFile, readCorrelationState } from "./correlation-state.
 import { DetectClient } from "./detect-client.ts";
 import { detectOptions } from "./detect-options.ts";
 import { readHost } from "./host.ts";
+import { LiveScan } from "./live-scan.ts";
 import { LossWatch } from "./loss.ts";
 import { readPasswdOf } from "./passwd.ts";
 import { missingPrerequisites } from "./privileges.ts";
@@ -97,6 +98,8 @@ class Agent {
   readonly #watch: AgentWatch;
   /** Absent when no logs are read. */
   readonly #logs: LogFeed | undefined;
+  /** Absent when nothing is scanned. */
+  readonly #scan: LiveScan | undefined;
   /** Absent when windows of correlations are not kept. */
   #stateFile: CorrelationStateFile | undefined;
   readonly #containers = new ContainerNames();
@@ -176,6 +179,7 @@ class Agent {
             tell: (level, message, values) => log[level](message, values),
           });
     this.#rules = new RuleKeeper(log, (message) => this.#detect.rules(message));
+    this.#scan = options.config.yara.enabled ? this.#startScan() : undefined;
     this.#detect = new DetectClient(detectOptions(options.config, host, logMemory), {
       opened: (probes) => this.#onOpened(probes),
       probes: (probes, fault) => this.#onProbes(probes, fault),
@@ -193,12 +197,14 @@ class Agent {
         log.error("reload failed: rules could not be compiled; the running ones stay", { error: message });
         if (this.#rules.isNewest(generation)) this.#reloaded();
       },
-      ready: () => this.#onReady(),
+      // Not before files are scanned as well.
+      ready: () => void (this.#scan?.ready ?? Promise.resolve()).then(() => this.#onReady()),
       tampered: (message) => this.#watch.tampered(message),
       report: (report) => this.#onReport(report),
       alert: (message) => this.#onAlert(message),
       settled: () => this.#settled(),
       alertFailed: (error) => log.error("an alert was lost", { error: String(error) }),
+      scanWanted: (wanted) => void this.#scan?.take(wanted),
       usersWanted: (mountNs, pids) => this.#detect.users(mountNs, readPasswdOf(mountNs, pids)),
       failed: ({ reason, message }) => {
         log.error("the sensor cannot run here", { error: message });
@@ -270,6 +276,15 @@ class Agent {
     });
   }
 
+  #startScan(): LiveScan {
+    return new LiveScan({
+      config: this.#config,
+      log: this.#log,
+      settled: (settled) => this.#detect.scanned(settled),
+      tell: (action, message, values) => this.#state(action, message, values, "failure"),
+    });
+  }
+
   /** Logs are read while there are rules for them. */
   async #readLogs(sources: readonly number[]): Promise<void> {
     const isWanted = sources.some((source) => logSources.has(source));
@@ -306,8 +321,9 @@ class Agent {
     if (report !== undefined) {
       this.#onReport(report, true);
       const account = this.#loss.account(report, this.#logs?.stats);
-      this.#log.info("agent stopped", { ...account });
+      this.#log.info("agent stopped", { ...account, ...this.#scan?.account(report.scans) });
     }
+    await this.#scan?.close();
     await Promise.race([this.#stateFile?.settled(), Bun.sleep(timeoutMs)]);
     for (const output of await this.#sink.close(timeoutMs))
       if (output.dropped + output.failed > 0)
@@ -414,6 +430,7 @@ class Agent {
     this.#loss.take(report, performance.now(), isLast, this.#logs?.stats);
     this.#watch.report(report, isLast);
     this.#beat(report);
+    this.#scan?.watchMounts();
     if (this.#storm.isOver(report.routed)) tidy();
   }
 
@@ -432,6 +449,7 @@ class Agent {
         seconds: Math.round((now - this.#startedMs) / 1000),
         processes: report.processes.size,
         ...this.#loss.account(report, this.#logs?.stats),
+        ...this.#scan?.account(report.scans),
       },
       "success",
     );
@@ -509,6 +527,7 @@ class Agent {
       this.#log.setLevel(config.logging.level);
       this.#rules.put(loaded, config);
       isSent = true;
+      void this.#scan?.reload(config).then(() => this.#detect.forgetScans());
       this.#log.info("reloaded", { rules: loaded.rules.length });
     } finally {
       if (!isSent) this.#reloaded();

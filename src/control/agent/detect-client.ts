@@ -1,6 +1,7 @@
 // The main thread's side of the detect worker: starts it, hands it rules, reads its alerts off the ring, restarts it when it
 // dies. What it was told last is kept, so that a restarted worker has the same rules.
 
+import type { ScanSettled, ScanWanted } from "../../detect/mod.ts";
 import { createRing, RingReader, readMessage } from "../../ring/mod.ts";
 import { closeSensor, type Probe, wakeSensor } from "../../sensor/mod.ts";
 import { spawnWorker } from "../../workers.ts";
@@ -35,6 +36,8 @@ export interface DetectEvents {
    */
   settled(): Promise<void>;
   usersWanted(mountNs: number, pids: readonly number[]): void;
+  /** To be answered with {@link DetectClient.scanned}. */
+  scanWanted(wanted: ScanWanted): void;
   /** An alert that could not be made into a document: it is lost. */
   alertFailed(error: unknown): void;
   /** The sensor cannot run. Final. */
@@ -121,6 +124,16 @@ export class DetectClient {
     this.#post({ type: "users", mountNs, passwd });
   }
 
+  /** Answers a `scanWanted`; one that a worker before this one asked is let go there. */
+  scanned(settled: ScanSettled): void {
+    this.#post({ type: "scan-settled", ...settled });
+  }
+
+  /** Files are to be scanned again, with other rules. */
+  forgetScans(): void {
+    this.#post({ type: "scan-forget" });
+  }
+
   /** There is something in the ring of log lines. */
   wake(): void {
     if (this.#handle !== undefined) wakeSensor(this.#handle);
@@ -198,6 +211,9 @@ export class DetectClient {
         break;
       case "users-wanted":
         this.#events.usersWanted(message.mountNs, message.pids);
+        break;
+      case "scan-wanted":
+        this.#events.scanWanted(message);
         break;
       case "stopped":
         this.#lastReport = message.report;

@@ -12,8 +12,10 @@ import {
   IocEngine,
   type RuleInfo,
   ruleInfo,
+  type ScanFinding,
   SensorEventRouter,
   SigmaDetectionHandler,
+  YaraEventHandler,
 } from "../../detect/mod.ts";
 import { Engine, type ImportResult } from "../../detect/sigma/mod.ts";
 import {
@@ -55,6 +57,7 @@ import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod
 import { throttleEventsMax } from "../config/limits.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
 import { auditNeeds } from "./audit-rules.ts";
+import { executableOf } from "./executable.ts";
 import { Guard, guardKinds } from "./guard.ts";
 import {
   type AlertMessage,
@@ -136,6 +139,8 @@ class DetectLoop {
   /** Absent while no rule asks for audit records. */
   #audit: AuditTrail | undefined;
   #router: SensorEventRouter<LiveEvent> | undefined;
+  /** Absent when nothing is scanned. */
+  #yara: YaraEventHandler<LiveEvent, Pick<AlertMessage, "event" | "process">> | undefined;
   #store: DetectorStore | undefined;
   #generation = 0;
   #hits = 0;
@@ -192,6 +197,8 @@ class DetectLoop {
       if (message.passwd === undefined) this.#users.forget(message.mountNs);
       else this.#users.set(message.mountNs, parsePasswd(message.passwd));
     } else if (message.type === "ask") send({ type: "report", report: this.#report() });
+    else if (message.type === "scan-settled") this.#yara?.settle(message);
+    else if (message.type === "scan-forget") this.#yara?.forget();
     else if (message.type === "stop" && !this.#detached) {
       this.#detached = true;
       this.#sensor.detach();
@@ -359,9 +366,9 @@ class DetectLoop {
     };
     if (this.#store === undefined) {
       this.#store = new DetectorStore(next);
-      this.#router = new SensorEventRouter([
-        new SigmaDetectionHandler<LiveEvent>(this.#store, this.#fields, this.#alert),
-      ]);
+      const sigma = new SigmaDetectionHandler<LiveEvent>(this.#store, this.#fields, this.#alert);
+      this.#yara = this.#scanHandler();
+      this.#router = new SensorEventRouter<LiveEvent>(this.#yara === undefined ? [sigma] : [sigma, this.#yara]);
     } else this.#store.swap(next);
     const demand = auditNeeds(message.rules, (logsource) => this.#catalogue.route(logsource));
     this.#audit = demand && new AuditTrail(demand, this.#context, this.#route);
@@ -435,9 +442,43 @@ class DetectLoop {
       sensor.setMap("throttle_limits", new Uint8Array(new Uint32Array([kind]).buffer), limit);
   }
 
+  #scanHandler(): YaraEventHandler<LiveEvent, Pick<AlertMessage, "event" | "process">> | undefined {
+    const { scan } = this.#start;
+    if (scan === undefined) return undefined;
+    return new YaraEventHandler<LiveEvent, Pick<AlertMessage, "event" | "process">>({
+      subjectOf: executableOf,
+      contextOf: (event) => this.#contextOf(event),
+      want: (wanted) => send({ type: "scan-wanted", ...wanted }),
+      emit: this.#scanAlert,
+      allowedPaths: scan.allowedPaths,
+    });
+  }
+
+  readonly #scanAlert = (context: Pick<AlertMessage, "event" | "process">, finding: ScanFinding): void => {
+    this.#hits++;
+    const { rule, matches, file, hash, facts } = finding;
+    const event = {
+      ...context.event,
+      ecs: { ...context.event.ecs, file },
+      extra: { ...context.event.extra, yara: facts },
+    };
+    this.#write({
+      ...{
+        generation: this.#generation,
+        rule: -1,
+        ruleInfo: rule,
+        engine: "yara",
+        matches,
+        event,
+        createdMs: Date.now(),
+      },
+      ...(context.process === undefined ? {} : { process: { ...context.process, hash } }),
+    });
+  };
+
   readonly #alert = (event: LiveEvent, hit: Hit): void => {
     this.#hits++;
-    const message: AlertMessage = {
+    this.#write({
       generation: this.#generation,
       rule: this.#ruleIndex.get(hit.rule) ?? -1,
       ...(hit.engine === "ioc" ? { ruleInfo: hit.rule } : {}),
@@ -446,11 +487,14 @@ class DetectLoop {
       matches: hit.matches,
       ...this.#contextOf(event),
       createdMs: Date.now(),
-    };
+    });
+  };
+
+  #write(message: AlertMessage): void {
     const bytes = Buffer.from(JSON.stringify(message));
     this.#awaitRoom(bytes.length);
     this.#alerts.write(alertMessageKind, bytes);
-  };
+  }
 
   #contextOf(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
     const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
@@ -498,6 +542,7 @@ class DetectLoop {
         [...this.#guard.throttled].map(([kind, count]) => [activityByKind[kind]?.name ?? String(kind), count]),
       ),
       swaps: this.#store?.swaps ?? 0,
+      ...(this.#yara === undefined ? {} : { scans: this.#yara.stats }),
       logs: { ...(this.#logs?.stats ?? { taken: 0, malformed: 0 }) },
     };
   }

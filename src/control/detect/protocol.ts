@@ -2,7 +2,17 @@
 // there may be many. While the worker sleeps in the shim it hears no messages: whoever sends one calls `wakeSensor` after it.
 
 import type { EventContext, ProcessContext } from "../../alert/mod.ts";
-import type { EngineName, IndicatorFacts, IndicatorSet, InertRule, Match, RuleInfo } from "../../detect/mod.ts";
+import type {
+  EngineName,
+  IndicatorFacts,
+  IndicatorSet,
+  InertRule,
+  Match,
+  RuleInfo,
+  ScanSettled,
+  ScanWanted,
+  YaraHandlerStats,
+} from "../../detect/mod.ts";
 import type { CorrelationStats, ImportResult, LinkedCorrelation, RuleIr } from "../../detect/sigma/mod.ts";
 import type { NetworkMemoryOptions, NetworkReport, NormalizerStats } from "../../normalize/mod.ts";
 import type { NetworkSensorOptions, Probe, SensorCounters, SensorOptions } from "../../sensor/mod.ts";
@@ -27,6 +37,8 @@ export interface StartMessage {
   readonly alerts: SharedArrayBuffer;
   /** Ring of log lines, outlives the worker; absent when no logs are read: rules for them are inert. */
   readonly logs?: SharedArrayBuffer;
+  /** Paths that are not scanned; absent when nothing is. */
+  readonly scan?: { readonly allowedPaths: readonly string[] };
   /** How often the worker reports, and measures its clock. */
   readonly reportMs: number;
   /** How often the worker gives out the windows of correlations, and at its end; absent when nobody keeps them. */
@@ -53,6 +65,10 @@ export type ToDetect =
   | { readonly type: "users"; readonly mountNs: number; readonly passwd: string | undefined }
   /** Where it stands now, instead of at the next report: somebody asked. */
   | { readonly type: "ask" }
+  /** Answer to `scan-wanted`. */
+  | ({ readonly type: "scan-settled" } & ScanSettled)
+  /** Files are to be scanned again: the rules are others. */
+  | { readonly type: "scan-forget" }
   | { readonly type: "stop" };
 
 /** Where the worker stands; counters are totals since its start. */
@@ -72,6 +88,8 @@ export interface DetectReport {
   readonly alertsDropped: number;
   readonly swaps: number;
   readonly logs: LogIntakeStats;
+  /** Absent when nothing is scanned. */
+  readonly scans?: YaraHandlerStats;
   /** Absent while there are no correlations. */
   readonly correlations?: CorrelationStats;
 }
@@ -120,6 +138,8 @@ export type FromDetect =
   | { readonly type: "ready" }
   | { readonly type: "report"; readonly report: DetectReport }
   | { readonly type: "users-wanted"; readonly mountNs: number; readonly pids: readonly number[] }
+  /** An executable that nothing is known of. */
+  | ({ readonly type: "scan-wanted" } & ScanWanted)
   /** The last word: the worker never touches its sensor again, and whoever hears this closes it. */
   | { readonly type: "stopped"; readonly report: DetectReport };
 
@@ -128,7 +148,7 @@ export interface AlertMessage {
   readonly generation: number;
   /** Index into the rules of that generation, its correlations behind them; -1 when {@link ruleInfo} has it. */
   readonly rule: number;
-  /** Of hits whose rule is in no table: each indicator is a rule of its own. */
+  /** Of hits whose rule is in no table: each indicator is a rule of its own, and YARA rules are the scanner's. */
   readonly ruleInfo?: RuleInfo;
   readonly indicator?: IndicatorFacts;
   readonly engine: EngineName;

@@ -100,7 +100,7 @@ class ScanRun {
   async run(): Promise<ScanExit> {
     const { config, json, stdout, paths, pids } = this.#command;
     const compiled = await this.#rules();
-    if (compiled === undefined) return 78;
+    if (compiled?.snapshot === undefined) return 78;
     this.#pool.use(compiled.snapshot);
     this.#infos = new RuleInfos(compiled.rules);
     const host = readHost();
@@ -173,7 +173,8 @@ class ScanRun {
       ...{ rules, stored: compiled.isStored, milliseconds: Math.round(compiled.milliseconds) },
     });
     if (rules > 0) return compiled;
-    closeSync(compiled.snapshot.descriptor);
+    if (compiled.snapshot !== undefined) closeSync(compiled.snapshot.descriptor);
+    await this.#pool.close();
     this.#log.error("no YARA rule is loaded");
     return undefined;
   }

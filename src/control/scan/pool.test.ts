@@ -45,7 +45,7 @@ async function withPool<T>(
 ): Promise<T> {
   const pool = new ScanPool({ ...options, ...more });
   const { snapshot } = await compileYara(set, undefined, options.memoryMaxBytes);
-  pool.use(snapshot);
+  pool.use(snapshot!);
   try {
     return await body(pool);
   } finally {
@@ -219,8 +219,8 @@ describe("compiled rules", () => {
       ["endless", 3],
     ]);
     const pool = new ScanPool(options);
-    pool.use(first.snapshot);
-    pool.use(second.snapshot);
+    pool.use(first.snapshot!);
+    pool.use(second.snapshot!);
     try {
       expect(found(await pool.submit("scan", { request: request(), descriptor: open(evil) }))).toBe(":evil");
     } finally {
@@ -238,7 +238,7 @@ describe("compiled rules", () => {
     expect(kept.open(set.digest)).toBeUndefined();
     expect(kept.trouble).toContain("signature");
     const again = await compileYara(set, kept, options.memoryMaxBytes);
-    closeSync(again.snapshot.descriptor);
+    closeSync(again.snapshot!.descriptor);
     expect(again.isStored).toBe(false);
   });
 
@@ -247,7 +247,7 @@ describe("compiled rules", () => {
       const text = 'rule other { strings: $a = "evil" condition: $a }';
       const next = yaraSet([{ namespace: "n", file: "n.yar", name: "n.yar", text, read: () => "none" }]);
       expect(found(await pool.submit("scan", { request: request(), descriptor: open(evil) }))).toBe(":evil");
-      pool.use((await compileYara(next, undefined, options.memoryMaxBytes)).snapshot);
+      pool.use((await compileYara(next, undefined, options.memoryMaxBytes)).snapshot!);
       expect(found(await pool.submit("scan", { request: request(), descriptor: open(evil) }))).toBe(":other");
     });
   });

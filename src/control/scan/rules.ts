@@ -44,7 +44,8 @@ export function yaraSet(sources: readonly YaraSource[]): YaraSet {
 }
 
 export interface CompiledSet {
-  readonly snapshot: LoadedSnapshot;
+  /** Absent when there is no rule to scan with; its descriptor is the caller's. */
+  readonly snapshot: LoadedSnapshot | undefined;
   readonly rules: readonly YaraRule[];
   readonly diagnostics: readonly Diagnostic[];
   /** Files that were rejected. */
@@ -66,6 +67,8 @@ export async function compileYara(
   memoryMaxBytes: number,
 ): Promise<CompiledSet> {
   const began = performance.now();
+  const nothing = { snapshot: undefined, rules: [], diagnostics: [], rejected: 0, plainReason: "", isStored: false };
+  if (set.namespaces.length === 0) return { ...nothing, milliseconds: 0 };
   const stored = store?.open(set.digest);
   if (stored !== undefined) return { ...stored, isStored: true, milliseconds: performance.now() - began };
   const worker = await WorkerProcess.start({ yara: true, memoryMaxBytes: Math.max(memoryMaxBytes * 1.5, 2 ** 31) });
@@ -85,6 +88,10 @@ export async function compileYara(
       rejected: compiled.rejected,
       plainReason: tested.plainReason,
     };
+    if (compiled.rules.length === 0) {
+      closeSync(output);
+      return { ...nothing, ...facts, milliseconds: performance.now() - began };
+    }
     const snapshot = { digest: set.digest, descriptor: output, sizeBytes: written.sizeBytes };
     store?.put(snapshot, facts);
     return { ...facts, snapshot, isStored: false, milliseconds: performance.now() - began };

@@ -1,0 +1,263 @@
+// Scans for the running agent: owns the pool and the rules, gets a descriptor of what the detect worker asks for, and answers. The
+// descriptor comes from the kernel's own event about the execution, else from /proc, else by name; in each case it is held against
+// what the kernel said of the file when it was executed, so that nothing else is scanned in its place.
+
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
+import type { ScanFinding, ScanSettled, ScanSubject, ScanWanted, YaraHandlerStats } from "../../detect/mod.ts";
+import { ExecWatch } from "../../sensor/mod.ts";
+import type { AppConfig } from "../config/mod.ts";
+import type { Log } from "../log/mod.ts";
+import {
+  compileYara,
+  externalsOf,
+  fileFields,
+  hitOf,
+  jobsWaitingMax,
+  loadYara,
+  openStore,
+  RuleInfos,
+  ScanPool,
+  yaraFacts,
+} from "../scan/mod.ts";
+
+export interface LiveScanOptions {
+  readonly config: Pick<AppConfig, "scanner" | "yara">;
+  readonly log: Log;
+  readonly settled: (settled: ScanSettled) => void;
+  /** Something that whoever watches the agent should know. */
+  readonly tell: (action: string, message: string, values: Readonly<Record<string, unknown>>) => void;
+}
+
+/** How long an execution's descriptor is waited for: the record of the start may come before it. */
+const descriptorWaitMs = 25;
+const descriptorTurnsMax = 6;
+
+export class LiveScan {
+  readonly #options: LiveScanOptions;
+  readonly #pool: ScanPool;
+  readonly #watch: ExecWatch | undefined;
+  #infos = new RuleInfos([]);
+  #isClosed = false;
+  #isReady = false;
+  /** Descriptors taken before the pool has them. */
+  #held = 0;
+  #lost = 0;
+  #troubles = 0;
+  /** Resolves when rules are loaded, or cannot be. */
+  readonly ready: Promise<void>;
+
+  constructor(options: LiveScanOptions) {
+    const { scanner } = options.config;
+    this.#options = options;
+    this.#pool = new ScanPool({
+      scanWorkers: Math.max(1, scanner.workers),
+      hashWorkers: 0,
+      deadlineMs: scanner.fileTimeoutMs,
+      memoryMaxBytes: scanner.memoryMaxBytes,
+      onTrouble: (what, details) => {
+        options.log.warn(what, details);
+        // Once: a host on which no worker runs would say it for every program.
+        if (this.#troubles++ === 0) options.tell("scan_worker_failed", what, details);
+      },
+    });
+    this.#watch = ExecWatch.open();
+    if (this.#watch === undefined)
+      options.log.warn("executions cannot be watched: files that are gone at once are not scanned");
+    this.ready = this.reload(options.config);
+  }
+
+  get rules(): number {
+    return this.#infos.size;
+  }
+
+  /** What became of the files of starts, for the log and for state documents. */
+  account(scans: YaraHandlerStats | undefined): Readonly<Record<string, number>> {
+    if (scans === undefined) return {};
+    const { asked, scanned, unscannable, known, allowed, refused, lost } = scans;
+    const { timeouts, crashes, memoryKills } = this.#pool.stats("scan");
+    return {
+      ...{
+        scans_asked: asked,
+        scans_done: scanned,
+        scans_known: known,
+        scans_refused: refused,
+        scans_allowed: allowed,
+      },
+      ...{
+        unscannable: unscannable + lost,
+        unscannable_no_file: this.#lost,
+        scan_timeouts: timeouts,
+        scan_crashes: crashes,
+      },
+      ...{ scan_memory_kills: memoryKills, executions_overflowed: this.#watch?.overflows ?? 0 },
+    };
+  }
+
+  /** Reads and compiles rules; what runs stays when that fails. Never rejects. */
+  async reload(config: LiveScanOptions["config"]): Promise<void> {
+    const { log, tell } = this.#options;
+    try {
+      const { files, set } = await loadYara(config.yara);
+      const compiled = await compileYara(set, openStore(config.scanner, log), config.scanner.memoryMaxBytes);
+      const { snapshot } = compiled;
+      if (this.#isClosed) {
+        if (snapshot !== undefined) closeSync(snapshot.descriptor);
+        return;
+      }
+      for (const { file, line, column, message, hint } of [
+        ...files.diagnostics,
+        ...set.diagnostics,
+        ...compiled.diagnostics,
+      ])
+        log.warn("rule rejected", { file, line, column, reason: message, hint });
+      if (compiled.plainReason !== "") log.warn("scans run slowly", { reason: compiled.plainReason });
+      this.#infos = new RuleInfos(compiled.rules);
+      if (snapshot === undefined) return;
+      this.#pool.use(snapshot);
+      this.#pool.warm("scan");
+      log.info("YARA rules live", {
+        rules: this.#infos.size,
+        rejected: compiled.rejected,
+        stored: compiled.isStored,
+        milliseconds: Math.round(compiled.milliseconds),
+      });
+    } catch (error) {
+      log.error("YARA rules cannot be loaded", { error: (error as Error).message });
+      tell("yara_failed", "YARA rules cannot be loaded", { error: (error as Error).message });
+    }
+  }
+
+  /** File systems that were mounted since. */
+  watchMounts(): void {
+    this.#watch?.watchMounts();
+  }
+
+  /** Takes what the detect worker wants; the answer goes to `settled`, always. */
+  async take({ id, subject }: ScanWanted): Promise<void> {
+    const { identity } = subject;
+    if (this.#isReady && this.#infos.size === 0) {
+      // Without rules nothing is found in any file: known until there are some.
+      this.#options.settled({ id, identity, status: "scanned", findings: [] });
+      return;
+    }
+    const nothing = { id, identity, status: "lost", findings: [] } as const;
+    const opened = this.#held >= jobsWaitingMax ? undefined : await this.#open(subject);
+    if (opened === undefined) {
+      this.#lost++;
+      this.#options.settled(nothing);
+      return;
+    }
+    this.#held++;
+    try {
+      this.#options.settled({ id, identity, ...(await this.#scan(subject, opened)) });
+    } catch (error) {
+      this.#options.log.error("a scan failed", { error: String(error) });
+      this.#options.settled(nothing);
+    } finally {
+      this.#held--;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#watch?.close();
+    await this.#pool.close();
+  }
+
+  async #scan({ path }: ScanSubject, { descriptor, stat }: Opened): Promise<Pick<ScanSettled, "status" | "findings">> {
+    await this.ready;
+    this.#isReady = true;
+    const lost = { status: "lost", findings: [] } as const;
+    if (this.#infos.size === 0 || this.#isClosed) {
+      closeSync(descriptor);
+      return { status: this.#isClosed ? "lost" : "scanned", findings: [] };
+    }
+    const { scanner } = this.#options.config;
+    const result = await this.#pool.submit("scan", {
+      descriptor,
+      request: {
+        ...{ type: "scan", sizeMaxBytes: scanner.fileSizeMaxBytes, hashes: [], archives: false },
+        externals: externalsOf(path, stat.uid),
+      },
+    });
+    if (result === undefined || this.#isClosed) return lost;
+    if (result.status === "unscannable") {
+      this.#options.log.warn("not scanned", { path, reason: result.reason });
+      return { status: "unscannable", findings: [] };
+    }
+    const { findings, hash } = result.answer;
+    const file = fileFields(path, stat, hash);
+    return {
+      status: "scanned",
+      findings: findings.map((finding): ScanFinding => {
+        const { rule, matches } = hitOf(finding, this.#infos.of(finding));
+        return { rule, matches, file, hash, facts: yaraFacts(finding) };
+      }),
+    };
+  }
+
+  async #open(subject: ScanSubject): Promise<Opened | undefined> {
+    for (let turn = 0; turn < descriptorTurnsMax; turn++) {
+      const opened = this.#claimed(subject) ?? openedAs(subject, `/proc/${subject.pid}/exe`);
+      if (opened !== undefined) return opened;
+      if (this.#watch === undefined) break;
+      await Bun.sleep(descriptorWaitMs);
+    }
+    return openedAs(subject, subject.path);
+  }
+
+  /** Among what the process opened to execute: script, program, dynamic loader. */
+  #claimed(subject: ScanSubject): Opened | undefined {
+    let found: Opened | undefined;
+    for (const descriptor of this.#watch?.claim(subject.pid) ?? []) {
+      const stat = found === undefined ? statOf(descriptor) : undefined;
+      if (stat !== undefined && (isSubject(stat, subject) || nameOf(descriptor) === subject.path))
+        found = { descriptor, stat };
+      else closeSync(descriptor);
+    }
+    return found;
+  }
+}
+
+interface Opened {
+  readonly descriptor: number;
+  readonly stat: BigIntStats;
+}
+
+function openedAs(subject: ScanSubject, path: string): Opened | undefined {
+  if (path === "") return undefined;
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return undefined;
+  }
+  const stat = statOf(descriptor);
+  if (stat !== undefined && isSubject(stat, subject)) return { descriptor, stat };
+  closeSync(descriptor);
+  return undefined;
+}
+
+function statOf(descriptor: number): BigIntStats | undefined {
+  try {
+    const stat = fstatSync(descriptor, { bigint: true });
+    return stat.isFile() ? stat : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether this is the file that was executed. Not by device: an overlay shows another than the kernel works with. */
+function isSubject(stat: BigIntStats, { inode, sizeBytes, mtimeMs }: ScanSubject): boolean {
+  const isSame = String(stat.ino) === inode && Number(stat.size) === sizeBytes;
+  return isSame && Math.abs(Number(stat.mtimeMs) - mtimeMs) < 2;
+}
+
+/** The name that the kernel has for an open file; one that is deleted says so. */
+function nameOf(descriptor: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`).replace(/ \(deleted\)$/, "");
+  } catch {
+    return "";
+  }
+}
