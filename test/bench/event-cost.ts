@@ -1,28 +1,9 @@
-// What one process start costs the detect thread: real records of a varied workload, injected into the real ring, taken off it by
-// the real reader, through Normalizer, SensorEventRouter and SigmaDetectionHandler as the detect worker does it. Stage by stage, in
-// turns: taking records off the ring and copying their bytes is the limit; then the process table and the event; then the starter
-// rules, or all Linux rules of SigmaHQ. Garbage collection that falls into a turn counts.
-//
-//   bun test/bench/event-cost.ts [--turns 30] [--seconds 5]
-
-import { statSync } from "node:fs";
-import {
-  exitedProcessesMax,
-  processAncestorsMax,
-  processBytesMax,
-  processesMax,
-  sensorBatchUs,
-  userNamespacesMax,
-} from "../../src/control/config/limits.ts";
-import { loadRuleFiles, parseSigmaFiles } from "../../src/control/rules/mod.ts";
-import { type DetectorSet, DetectorStore, SensorEventRouter, SigmaDetectionHandler } from "../../src/detect/mod.ts";
-import { Engine } from "../../src/detect/sigma/mod.ts";
-import { createCatalogue, FieldTable, headerLayout, liveSources, sourceId } from "../../src/event/mod.ts";
-import { type AnyLiveEvent, Normalizer } from "../../src/normalize/mod.ts";
-import { bootOffsetMs, Sensor, type SensorOptions } from "../../src/sensor/mod.ts";
-import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../src/state/mod.ts";
+import { sensorBatchUs } from "../../src/control/config/limits.ts";
+import { headerLayout } from "../../src/event/mod.ts";
+import { Sensor, type SensorOptions } from "../../src/sensor/mod.ts";
 import { needsBpf, needsData, needsProgram } from "../needs.ts";
 import { captureRecords, Replay } from "./lib/capture.ts";
+import { pipeline, type Stage } from "./lib/pipeline.ts";
 import { benchmark, type Figures, InvalidMeasurement, numberArgument, printTable, shown } from "./lib/report.ts";
 import { sigmaHqLinux, starterRules } from "./lib/rules.ts";
 import { estimate, mean, median, seededRandom } from "./lib/stats.ts";
@@ -40,15 +21,6 @@ const options: SensorOptions = {
 const warmUpTurns = 8;
 /** Rounds of one stage in a row, after a full collection: long enough that a stage pays for its own garbage. */
 const roundsPerTurn = 4;
-
-/** One stage: what is done with a record at an offset of the ring. */
-interface Stage {
-  readonly name: string;
-  readonly take: (at: number) => void;
-  /** Throws when it did not do its work. */
-  readonly check: (execs: number) => void;
-  readonly hits: () => number;
-}
 
 function limits(sensor: Sensor): Stage[] {
   const bytes = sensor.critical.bytes;
@@ -82,73 +54,6 @@ function limits(sensor: Sensor): Stage[] {
       hits: () => 0,
     },
   ];
-}
-
-async function pipeline(name: string, sensor: Sensor, rulePaths: readonly string[] | undefined): Promise<Stage> {
-  const fields = new FieldTable();
-  const processes = new ProcessCache({
-    entriesMax: processesMax,
-    exitedMax: exitedProcessesMax,
-    bytesMax: processBytesMax,
-    ancestorsMax: processAncestorsMax,
-  });
-  const hostMountNs = statSync("/proc/self/ns/mnt").ino;
-  const users = new UserNames({ namespacesMax: userNamespacesMax, hostMountNs, wanted: () => {} });
-  users.set(hostMountNs, parsePasswd(await Bun.file("/etc/passwd").text()));
-  const clock = new BootClock(bootOffsetMs);
-  const normalizer = new Normalizer({ fields, processes, users, hostId: "bench", clock });
-  let router: SensorEventRouter<AnyLiveEvent> | undefined;
-  let hits = 0;
-  let label = name;
-  if (rulePaths !== undefined) {
-    const files = loadRuleFiles(rulePaths, new Set(["sigma"]));
-    const { rules } = parseSigmaFiles(
-      files,
-      {},
-      {
-        minLevel: "informational",
-        statuses: ["stable", "test", "experimental"],
-        includeTags: [],
-        excludeTags: [],
-      },
-    );
-    const catalogue = createCatalogue({ live: liveSources.linux, platform: "linux" });
-    const sigma = new Engine(rules, {
-      slots: fields,
-      route: (logsource) => catalogue.route(logsource),
-      fieldReason: (source, field) => catalogue.fieldReason(source, field),
-    });
-    sigma.warm(sourceId("linux/process_creation"));
-    sigma.warm(sourceId("linux/process_termination"));
-    if (sigma.active === 0) throw new InvalidMeasurement(`no rule of ${name} is active`);
-    label = `${name} (${sigma.active} active)`;
-    const set: DetectorSet = { sigma, digest: "" };
-    router = new SensorEventRouter([
-      new SigmaDetectionHandler<AnyLiveEvent>(new DetectorStore(set), fields, () => {
-        hits++;
-      }),
-    ]);
-  }
-  const bytes = sensor.critical.bytes;
-  return {
-    name: label,
-    take: (at) => {
-      const event = normalizer.take(bytes, at);
-      if (event !== undefined) router?.route(event);
-    },
-    check: (execs) => {
-      const { exec, malformed } = normalizer.stats;
-      if (exec !== execs || malformed > 0)
-        throw new InvalidMeasurement(`${name}: ${exec} of ${execs} starts came through, ${malformed} malformed`);
-      if (processes.stats.evictedLive > 0 || processes.stats.unknownExits > 0)
-        throw new InvalidMeasurement(
-          `${name}: the process table is not as on a host: ${JSON.stringify(processes.stats)}`,
-        );
-      if (router !== undefined && router.faults > 0)
-        throw new InvalidMeasurement(`${name}: a detector failed ${router.faults} times: ${String(router.lastFault)}`);
-    },
-    hits: () => hits,
-  };
 }
 
 /** Nanoseconds of taking all records off the ring; putting them in is not timed. */
