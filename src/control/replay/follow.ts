@@ -19,7 +19,7 @@ import {
   probeBytes,
 } from "./limits.ts";
 import type { Pending } from "./order.ts";
-import type { InputKind } from "./read-input.ts";
+import type { InputKind, SourceRead } from "./read-input.ts";
 import { type DirectFormat, type InputReader, openReader } from "./readers.ts";
 import type { ReplayOptions, ReplayResult } from "./replay.ts";
 import { compressionOf } from "./unpack.ts";
@@ -51,6 +51,7 @@ class Following {
   readonly #hits: Hit[] = [];
   /** Hits of what was read last, with their events, until they are told. */
   #untold: { readonly hit: Hit; readonly record: Pending; readonly path: string }[] = [];
+  readonly #inputs: SourceRead[];
   #events = 0;
   #malformed = 0;
   #alerts = 0;
@@ -63,9 +64,12 @@ class Following {
   constructor(options: FollowOptions) {
     this.#options = options;
     this.#normalizer = new JsonNormalizer(options.fields);
+    this.#inputs = options.paths.map((path, input) => ({ input, path, digest: "", events: 0, malformed: 0 }));
     const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = options;
     const handler = options.makeHandler((_, hit) => void this.#hits.push(hit));
-    this.#handle = ({ event }) => {
+    this.#handle = ({ event, input }) => {
+      const from = this.#inputs[input];
+      if (from !== undefined) from.events++;
       if (event.timeMs < sinceMs || event.timeMs >= untilMs) return;
       this.#events++;
       handler.handle(event);
@@ -248,6 +252,8 @@ class Following {
           },
           onDamage: (where, reason, lost) => {
             this.#malformed += lost;
+            const from = this.#inputs[index];
+            if (from !== undefined) from.malformed += lost;
             if (reader.damageCount <= malformedLoggedMax)
               log.warn("malformed record skipped", { path, ...where, reason });
           },
@@ -292,7 +298,12 @@ class Following {
       events_per_second: seconds > 0 ? Math.round(this.#events / seconds) : 0,
     };
     const found = this.#options.failOnAlert && this.#alerts > 0;
-    return { summary, faultCount: 0, inputs: [], exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0 };
+    return {
+      summary,
+      faultCount: 0,
+      inputs: this.#inputs,
+      exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0,
+    };
   }
 }
 

@@ -45,7 +45,7 @@ export interface SourceRead {
   /** The number that its events have as `input`: larger for later inputs, and for later members of one input. */
   readonly input: number;
   readonly path: string;
-  /** SHA-256 of its bytes, hex. */
+  /** SHA-256 of its bytes, hex; empty of an input that is followed. */
   readonly digest: string;
   /** Events in it, and records that were lost; of captures, as far as they were read. */
   events: number;

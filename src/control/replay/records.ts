@@ -45,6 +45,8 @@ export class LineSplitter implements Splitter {
       else this.#line1(chunk, from, at);
       this.#line++;
       from = at + 1;
+      // A file of nothing but line ends would cost a search for each.
+      for (; chunk[from] === newline; from++) this.#line++;
     }
     if (from < chunk.length) this.#keep(chunk.subarray(from));
   }

@@ -119,6 +119,8 @@ async function* sourcesOf(
   const folder = mkdtempSync(join(tmpdir(), "sigil-replay-"));
   try {
     const spool = await spooled(chunks, join(folder, "archive"));
+    // Nothing is left behind then, however this ends. Where an open file keeps its name, it goes below.
+    if (process.platform !== "win32") rmSync(folder, { recursive: true, force: true });
     try {
       yield* membersOf(path, spool, context, false);
     } finally {

@@ -29,8 +29,9 @@ const equals = 61;
 const openBrace = 123;
 
 /** `type=SYSCALL msg=audit(1604996384.965:93777):`, behind the header of a syslog line where audispd or the kernel wrote to that. */
-const start =
-  /^(?:[^=]{0,256}? )?(?:node=(\S{1,255}) )?type=([A-Z0-9_[\]]{1,48}) (?:msg=)?audit\((\d{1,11})\.(\d{3}):(\d{1,20})\): ?/;
+const start = /^(?:node=(\S{1,255}) )?type=([A-Z0-9_[\]]{1,48}) (?:msg=)?audit\((\d{1,11})\.(\d{3}):(\d{1,20})\): ?/;
+/** What stands before it in a syslog file. */
+const header = /^[^=]{1,256}? (?=node=|type=)/;
 
 /** Fields whose values are in hexadecimal unless they are in quotes (audit-userspace, `typetab.h`: what is escaped). */
 const escaped: ReadonlySet<string> = new Set(
@@ -50,15 +51,16 @@ const hexadecimal = /^(?:[0-9A-F]{2})+$/;
  */
 export function parseAuditLine(line: string): AuditRecord | string | undefined {
   if (line.length > auditLineMaxLength) return `the line is longer than ${auditLineMaxLength} characters`;
-  const found = start.exec(line);
+  const found = start.exec(line) ?? start.exec(line.replace(header, ""));
   if (found === null) {
     if (line === "----" || line.startsWith("time->") || line.trim() === "") return undefined;
     return "this is not the beginning of an audit record";
   }
   const [head, node = "", name = "", seconds = "", millis = "", serial = ""] = found;
+  const body = found.input;
   const type = recordType(name);
   const fields: Fields = { type };
-  new Body(line, type, fields).read(head.length);
+  new Body(body, type, fields).read(head.length);
   derive(fields);
   return { type, timeMs: Number(seconds) * 1000 + Number(millis), serial, node, fields };
 }
@@ -142,7 +144,7 @@ class Body {
         while (to < end && line.charCodeAt(to) !== space && line.charCodeAt(to) !== groupSeparator) to++;
         const value = line.slice(from, to);
         if (value === "(null)") this.#set(key, null);
-        else if (this.#isEscaped(key) && hexadecimal.test(value)) this.#set(key, this.#decode(key, value));
+        else if (hexadecimal.test(value) && this.#isEscaped(key)) this.#set(key, this.#decode(key, value));
         else {
           this.#set(key, value);
           this.#open = key;
@@ -175,8 +177,10 @@ class Body {
 
   /** The first of a name stands: the outer fields of a record are the kernel's word. */
   #set(key: string, value: Fields[string]): void {
-    if (key === "__proto__" || Object.hasOwn(this.#fields, key)) return;
-    this.#fields[key] = value;
+    const fields = this.#fields;
+    // An inherited name is no field yet.
+    if (fields[key] !== undefined && (key === "__proto__" || Object.hasOwn(fields, key))) return;
+    fields[key] = value;
   }
 }
 
