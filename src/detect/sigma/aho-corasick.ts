@@ -1,5 +1,9 @@
 // Finds all of many ASCII literals in one pass over a text (Aho and Corasick 1975), as a dense table: one load per character,
-// whatever the number of literals. ASCII case is folded by the table itself; other characters occur in no literal.
+// whatever the number of literals. ASCII case is folded by the table itself, and so are the two other characters that fold to ASCII; the
+// rest occurs in no literal.
+
+import { foldsToAscii } from "./fold.ts";
+import { type LiteralSink, standsAt } from "./skip-search.ts";
 
 /** Where literals may stand: anywhere, only at the start, or only at the end (the text is then read backwards). */
 export type Place = "anywhere" | "start" | "end";
@@ -18,15 +22,11 @@ const windowLength = 6;
 //   row 12 [   0      12    ~36     0 ]     ~entry (negative) when that state ends a window;
 //   …                                       a state that leads nowhere else is row 0, the root
 
-/** Told of every literal that is found; several times when it occurs several times. */
-export interface Sink {
-  hit(number: number): void;
-}
-
 /** A dense automaton over ASCII literals. Its size is (states × classes) × 4 bytes. */
 export class Automaton {
   readonly #place: Place;
-  readonly #classes = new Uint8Array(128);
+  /** By character code; 128 stands for all that ASCII does not have. */
+  readonly #classes = new Uint8Array(129);
   readonly #width: number;
   readonly #next: Int32Array;
   /** Per state: its literals are `#outputs[#outputStart[state] … #outputStart[state + 1]]`. */
@@ -70,14 +70,14 @@ export class Automaton {
   }
 
   /**
-   * Reports every literal in `text`, in whatever case. Returns the bitwise OR of the character codes read: above 127 the text must
-   * be folded and given again, because characters beyond ASCII may fold into it. Linear in the text, plus the comparisons of long literals.
+   * Reports every literal in `text`, in whatever case. Returns the bitwise OR of the character codes read: above 127 the text has
+   * characters beyond ASCII. Linear in the text, plus the comparisons of long literals.
    */
-  scan(text: string, sink: Sink): number {
+  scan(text: string, sink: LiteralSink): number {
     return this.#place === "anywhere" ? this.#scanAll(text, sink) : this.#scanEdge(text, sink);
   }
 
-  #scanAll(text: string, sink: Sink): number {
+  #scanAll(text: string, sink: LiteralSink): number {
     const next = this.#next;
     const classes = this.#classes;
     let row = 0;
@@ -85,7 +85,7 @@ export class Automaton {
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
       codes |= code;
-      row = next[row + (code < 128 ? classes[code]! : 0)]!;
+      row = next[row + classes[code < 128 ? code : foldsToAscii(code)]!]!;
       if (row < 0) {
         row = ~row;
         this.#report(row, text, i + 1, sink);
@@ -95,7 +95,7 @@ export class Automaton {
   }
 
   /** From one edge inwards; leaves as soon as no literal can follow. */
-  #scanEdge(text: string, sink: Sink): number {
+  #scanEdge(text: string, sink: LiteralSink): number {
     const next = this.#next;
     const classes = this.#classes;
     const last = text.length - 1;
@@ -105,7 +105,7 @@ export class Automaton {
     for (let i = 0; i <= last; i++) {
       const code = text.charCodeAt(backwards ? last - i : i);
       codes |= code;
-      row = next[row + (code < 128 ? classes[code]! : 0)]!;
+      row = next[row + classes[code < 128 ? code : foldsToAscii(code)]!]!;
       if (row === 0) break;
       if (row < 0) {
         row = ~row;
@@ -116,7 +116,7 @@ export class Automaton {
   }
 
   /** `end` is where the window ends when reading forwards from the start or anywhere. */
-  #report(row: number, subject: string, end: number, sink: Sink): void {
+  #report(row: number, subject: string, end: number, sink: LiteralSink): void {
     let state = row / this.#width;
     do {
       const last = this.#outputStart[state + 1]!;
@@ -175,17 +175,6 @@ export class Automaton {
       }
     }
   }
-}
-
-/** Whether a folded ASCII literal stands at a place of a text in whatever case; makes no strings. */
-function standsAt(literal: string, subject: string, at: number): boolean {
-  if (at < 0 || at + literal.length > subject.length) return false;
-  for (let i = 0; i < literal.length; i++) {
-    let code = subject.charCodeAt(at + i);
-    if (code >= 0x41 && code <= 0x5a) code += 32;
-    if (code !== literal.charCodeAt(i)) return false;
-  }
-  return true;
 }
 
 function windowOf(literal: string, place: Place): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { RE2JS } from "re2js";
-import { fold } from "./fold.ts";
+import { fold, foldsToAscii } from "./fold.ts";
 
 const codePointCount = 0x11_0000;
 
@@ -34,4 +34,13 @@ test("characters that RE2 takes for equal without case are folded to the same", 
         throw new Error(`${char} ${variant} U+${char.codePointAt(0)!.toString(16)} ${isEqual}`);
     }
   }
+});
+
+test("two characters beyond ASCII fold into it, and no other", () => {
+  const into = Array.from({ length: 0x10000 }, (_, code) => code).filter(
+    (code) => code >= 128 && fold(String.fromCharCode(code)).charCodeAt(0) < 128,
+  );
+  expect(into.map((code) => String.fromCharCode(foldsToAscii(code)))).toEqual(["s", "k"]);
+  expect(into).toEqual([0x17f, 0x212a]);
+  expect(foldsToAscii(0x130)).toBe(128);
 });

@@ -7,6 +7,28 @@
  * equal to RE2's `(?i)` are equal here, so that a folded literal may stand guard before an expression.
  */
 export function fold(text: string): string {
+  const at = text.length & (recentCount - 1);
+  if (recentTexts[at] === text) return recentFolded[at]!;
+  const result = foldNow(text);
+  if (text.length <= recentLengthMax) {
+    recentTexts[at] = text;
+    recentFolded[at] = result;
+  }
+  return result;
+}
+
+/** Texts folded last, by their length: the rules woken by one event fold the same few values again and again. */
+const recentCount = 16;
+const recentLengthMax = 16_384;
+const recentTexts = new Array<string>(recentCount).fill("");
+const recentFolded = new Array<string>(recentCount).fill("");
+
+/** The ASCII letter that a character beyond ASCII folds to, or 128: only KELVIN SIGN and LATIN SMALL LETTER LONG S do. */
+export function foldsToAscii(code: number): number {
+  return code === 0x212a ? 0x6b : code === 0x17f ? 0x73 : 128;
+}
+
+function foldNow(text: string): string {
   // U+0130 has no simple folding, but `toLowerCase` makes two characters of it.
   const lower = text.includes("\u0130") ? text.split("\u0130").map(lowerCase).join("\u0130") : text.toLowerCase();
   return special.test(lower) ? lower.replace(specials, (char) => folded[char]!) : lower;

@@ -5,6 +5,7 @@ import { Automaton } from "./aho-corasick.ts";
 import { fold } from "./fold.ts";
 import type { LiteralHow } from "./ir.ts";
 import { ValueMemo } from "./memo.ts";
+import { SkipSearch, skipCountMax, skipLengthMin } from "./skip-search.ts";
 
 /** A folded literal and the groups it belongs to. */
 export interface ScannedLiteral {
@@ -27,9 +28,13 @@ const none = new Int32Array(0);
 /** Not reentrant: the result of `scan` is valid until the next call. */
 export class FieldScanner {
   readonly #exact = new Map<string, readonly number[]>();
+  /** Lengths that an exact literal has: folding keeps the length, so that most values need not be folded and looked up. */
+  readonly #exactLengths = new Set<number>();
   readonly #start: Automaton | undefined;
   readonly #end: Automaton | undefined;
   readonly #anywhere: Automaton | undefined;
+  /** In place of `#anywhere` when its literals are few and long. */
+  readonly #skipping: SkipSearch | undefined;
   readonly #wide = new Map<number, WideLiteral[]>();
   readonly #memo: ValueMemo;
   /** Per group: the number of the last scan that found it. */
@@ -48,8 +53,10 @@ export class FieldScanner {
     };
     const wide: ScannedLiteral[] = [];
     for (const literal of literals) {
-      if (literal.how === "equals") this.#exact.set(literal.text, literal.groups);
-      else if (isAscii(literal.text)) byPlace[literal.how].set(literal.text, literal.groups);
+      if (literal.how === "equals") {
+        this.#exact.set(literal.text, literal.groups);
+        this.#exactLengths.add(literal.text.length);
+      } else if (isAscii(literal.text)) byPlace[literal.how].set(literal.text, literal.groups);
       else wide.push(literal);
     }
     const automaton = (
@@ -58,7 +65,8 @@ export class FieldScanner {
     ): Automaton | undefined => (map.size === 0 ? undefined : new Automaton(map, place));
     this.#start = automaton(byPlace.startswith, "start");
     this.#end = automaton(byPlace.endswith, "end");
-    this.#anywhere = automaton(byPlace.contains, "anywhere");
+    if (canSkip(byPlace.contains)) this.#skipping = new SkipSearch(byPlace.contains);
+    else this.#anywhere = automaton(byPlace.contains, "anywhere");
     for (const literal of wide) this.#addWide(literal);
     this.#memo = new ValueMemo();
     this.#seen = new Int32Array(groupCount);
@@ -69,7 +77,7 @@ export class FieldScanner {
   get byteLength(): number {
     return [this.#start, this.#end, this.#anywhere].reduce(
       (sum, one) => sum + (one?.byteLength ?? 0),
-      this.#seen.byteLength,
+      this.#seen.byteLength + (this.#skipping?.byteLength ?? 0),
     );
   }
 
@@ -96,18 +104,15 @@ export class FieldScanner {
 
   #resolve(text: string): Int32Array {
     this.#begin();
-    const codes = this.#anywhere === undefined ? orOfCodes(text) : this.#anywhere.scan(text, this);
-    if (codes < 128) {
-      this.#edges(text);
-      if (this.#exact.size > 0) this.#equals(text.toLowerCase());
-    } else {
-      // Folding may bring a character into ASCII (KELVIN SIGN), so everything is read again.
-      const folded = fold(text);
-      this.#begin();
-      this.#anywhere?.scan(folded, this);
-      this.#edges(folded);
-      this.#equals(folded);
-      if (this.#wide.size > 0) this.#scanWide(folded);
+    // Calls that do nothing would teach the compiler that there is nothing to compile.
+    if (this.#skipping !== undefined && text.length >= this.#skipping.window) this.#skipping.scan(text, this);
+    let codes = this.#anywhere === undefined ? undefined : this.#anywhere.scan(text, this);
+    this.#start?.scan(text, this);
+    this.#end?.scan(text, this);
+    if (this.#exactLengths.has(text.length)) this.#equals(fold(text));
+    if (this.#wide.size > 0) {
+      codes ??= orOfCodes(text);
+      if (codes >= 128) this.#scanWide(fold(text));
     }
     return this.#foundCount === 0 ? none : this.#found.slice(0, this.#foundCount);
   }
@@ -119,11 +124,6 @@ export class FieldScanner {
     }
     this.#scanNumber++;
     this.#foundCount = 0;
-  }
-
-  #edges(text: string): void {
-    this.#start?.scan(text, this);
-    this.#end?.scan(text, this);
   }
 
   #equals(folded: string): void {
@@ -174,6 +174,13 @@ function merge(given: readonly ScannedLiteral[]): ScannedLiteral[] {
     merged.set(key, known === undefined ? literal : { ...literal, groups: [...known.groups, ...literal.groups] });
   }
   return [...merged.values()];
+}
+
+/** Whether a search that skips reads less than the automaton. */
+function canSkip(literals: ReadonlyMap<string, unknown>): boolean {
+  if (literals.size === 0 || literals.size > skipCountMax) return false;
+  for (const literal of literals.keys()) if (literal.length < skipLengthMin) return false;
+  return true;
 }
 
 function isAscii(text: string): boolean {
