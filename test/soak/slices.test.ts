@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { seededRandom } from "../bench/lib/stats.ts";
 import { type FlatReport, flatFaults, runFlat } from "./lib/correlation-flat.ts";
+import { dearest, hostileLength, hostileTexts } from "./lib/regex-cost.ts";
 import { checkRandomRules } from "./lib/sigma-random.ts";
 
 describe("the long run of random rules", () => {
@@ -50,6 +51,20 @@ describe("the long run of correlations", () => {
     );
     expect(flatFaults({ samples: flat, stats: { ...stats, evictedCount: 0 }, fired: 0 }, 20)[0]).toContain(
       "no group ever went",
+    );
+  });
+});
+
+describe("the long run of regular expressions", () => {
+  test("makes texts of full length that come near a match, and tells the dearest", () => {
+    const source = '(?i)\\.exe\\s+[^"]{0,64}secure\\.exe\\s+\\d{2,10}';
+    const texts = hostileTexts(source, seededRandom(1));
+    expect(texts.every(({ text }) => text.length === hostileLength)).toBe(true);
+    expect(texts.some(({ text }) => text.includes("secure"))).toBe(true);
+    const { ms, name } = dearest({ source, flags: "", title: "t" }, seededRandom(1), 1, 1);
+    expect(ms).toBeGreaterThan(0);
+    expect(texts.map((one) => one.name)).toContain(
+      name.replace(/^'.*' and '.*' at random$/, texts.find((one) => one.name.includes("' and '"))!.name),
     );
   });
 });
