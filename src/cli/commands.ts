@@ -207,6 +207,7 @@ export const commands = [
       "With --event: holds the rule against the first events of a recording, part by part: what holds, what does not, and what the event has " +
         "instead. Exit status 0 when an event matched, 1 when none did, 2 when the rule or the events could not be read.",
       "Without --event: what each selection and modifier of the rule amounts to, which events it is shown, and which of its fields are never filled.",
+      "A correlation is told in words: what has to happen, in which groups and within which time; with --event how often it fires over the recording, and how far its fullest groups came.",
     ],
     flags: [
       flag({
@@ -216,7 +217,11 @@ export const commands = [
         more: "A path is read by itself, whatever the configuration says; a file of several rules has all of them explained.",
       }),
       flag({ name: "event", value: type.pathOrStdin, doc: "recorded events: EVTX, NDJSON, JSON; - is stdin" }),
-      flag({ name: "limit", value: type.count, doc: "how many events to explain (default: 10)" }),
+      flag({
+        name: "limit",
+        value: type.count,
+        doc: "events to look at (default: 10; correlations: 10000)",
+      }),
       config,
       rules,
       pipeline,

@@ -3,12 +3,12 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { embeddedRulesFile } from "../control/rules/mod.ts";
+import { embeddedRulesFile, embeddedTestsFile } from "../control/rules/mod.ts";
 import { generatedFiles } from "./generated.ts";
 
 const root = join(import.meta.dir, "..", "..");
 const isCheck = process.argv.includes("--check");
-const files = [...generatedFiles, embeddedRulesFile(root)];
+const files = [...generatedFiles, embeddedRulesFile(root), embeddedTestsFile(root)];
 let staleCount = 0;
 
 for (const { path, text } of files) {

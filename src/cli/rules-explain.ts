@@ -19,6 +19,13 @@ import type { CommandArgs } from "./commands.ts";
 import { requireConfig, thisPlatform, usesColor } from "./context.ts";
 import { formatDiagnostics } from "./diagnostics.ts";
 import { ExitCode } from "./exit-code.ts";
+import {
+  aboutCorrelation,
+  correlationText,
+  correlationVerdict,
+  correlationVerdictText,
+  type Loaded,
+} from "./explain-correlation.ts";
 import { explanationText } from "./explanation-text.ts";
 import { writeErr, writeOut } from "./output.ts";
 import { UsageError } from "./parse.ts";
@@ -26,6 +33,9 @@ import { sourceText } from "./rules-list.ts";
 
 /** Events that are explained when nobody says how many: one page each. */
 const eventsDefault = 10;
+
+/** Events that a correlation is held against when nobody says how many: a correlation is about many. */
+const correlationEventsDefault = 10_000;
 
 /** Rules that one call explains: a folder of thousands is nothing to read. */
 const rulesMax = 100;
@@ -35,66 +45,91 @@ export async function explainEntry(args: CommandArgs<"rules explain">): Promise<
     throw new UsageError("--rule is missing", "the id, the title or the file of a rule", "rules explain");
   const config = requireConfig(args);
   if (typeof config === "number") return config;
-  const rules = await findRules(args.rule, config);
-  if (rules === undefined) return ExitCode.partial;
+  const found = await findRules(args.rule, config);
+  if (found === undefined) return ExitCode.partial;
+  const { rules, correlations, loaded } = found;
   const platform = args.platform ?? thisPlatform();
+  const above = correlations.map((index) => aboutCorrelation(index, loaded, platform));
   const about = rules.map((rule) => aboutRule(rule, platform));
   if (args.event === undefined) {
     if (args.json)
       writeOut(
-        `${JSON.stringify({ rules: about.map((one, at) => ({ ...one, explanation: explain(rules[at]!) })) })}\n`,
+        `${JSON.stringify({ rules: about.map((one, at) => ({ ...one, explanation: explain(rules[at]!) })), ...(above.length === 0 ? {} : { correlations: above }) })}\n`,
       );
     else
       writeOut(
-        rules
-          .map((rule, at) => ruleText(rule, about[at]!, platform) + explanationText(explain(rule), treeStyle()))
-          .join("\n"),
+        [
+          ...rules.map(
+            (rule, at) => ruleText(rule, about[at]!, platform) + explanationText(explain(rule), treeStyle()),
+          ),
+          ...above.map((one) => correlationText(one, platform, bold)),
+        ].join("\n"),
       );
     return ExitCode.ok;
   }
   const slots = new FieldTable();
-  const read = await readFirstEvents(args.event, slots, args.limit ?? eventsDefault);
+  const limit = args.limit ?? (correlations.length > 0 ? correlationEventsDefault : eventsDefault);
+  const read = await readFirstEvents(args.event, slots, limit);
   const name = args.event === "-" ? "standard input" : printable(args.event);
   if (read.problem !== undefined) writeErr(`agent: ${name}: ${printable(read.problem)}\n`);
   if (read.events.length === 0) {
     if (read.problem === undefined) writeErr(`agent: ${name}: there is no event\n`);
     return ExitCode.partial;
   }
-  const verdicts = rules.map((rule) => read.events.map((event, sequence) => verdict(rule, event, sequence, slots)));
+  // Beside a correlation rules are told event by event only as far as a person reads.
+  const single = args.limit === undefined ? read.events.slice(0, eventsDefault) : read.events;
+  const verdicts = rules.map((rule) => single.map((event, sequence) => verdict(rule, event, sequence, slots)));
+  const together = correlations.map((index) => correlationVerdict(index, loaded, read.events, slots));
   if (args.json) {
     const results = about.map((one, at) => ({ ...one, events: verdicts[at]! }));
-    writeOut(`${JSON.stringify({ rules: results, has_more: read.hasMore, malformed: read.malformed })}\n`);
+    const more = above.length === 0 ? {} : { correlations: above.map((one, at) => ({ ...one, ...together[at]! })) };
+    writeOut(`${JSON.stringify({ rules: results, ...more, has_more: read.hasMore, malformed: read.malformed })}\n`);
   } else {
-    for (const [at, rule] of rules.entries()) {
-      writeOut(`${at === 0 ? "" : "\n"}${heading(rule)}${verdicts[at]!.map(verdictText).join("")}`);
+    const texts = rules.map((rule, at) => heading(rule) + verdicts[at]!.map(verdictText).join(""));
+    for (const [at, one] of above.entries()) {
+      const outcome = correlationVerdictText(
+        loaded.correlations[correlations[at]!]!,
+        together[at]!,
+        read.events.length,
+      );
+      texts.push(`${correlationText(one, platform, bold)}${outcome}`);
     }
+    writeOut(texts.join("\n"));
     if (read.hasMore) writeErr(`Only the first ${read.events.length} events were looked at (see --limit)\n`);
   }
-  return verdicts.flat().some(({ matched }) => matched) ? ExitCode.ok : ExitCode.findings;
+  const isHit = verdicts.flat().some(({ matched }) => matched) || together.some(({ fired }) => fired > 0);
+  return isHit ? ExitCode.ok : ExitCode.findings;
+}
+
+interface Found {
+  readonly rules: readonly RuleIr[];
+  /** Indices into the correlations of `loaded`. */
+  readonly correlations: readonly number[];
+  readonly loaded: Loaded;
 }
 
 /** The rules that a person means, after everything that stands in the way was said. */
-async function findRules(wanted: string, config: AppConfig): Promise<readonly RuleIr[] | undefined> {
+async function findRules(wanted: string, config: AppConfig): Promise<Found | undefined> {
   const isPath = /\.ya?ml$/i.test(wanted) || existsSync(wanted);
   const files = isPath
     ? withPipelines(loadRuleFiles([wanted], new Set(["sigma"])), config.sigma.pipelines)
     : await readRuleFiles(config);
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
   const found = isPath ? sigma.rules : named(sigma.rules, wanted);
-  if (isPath || found.length === 0) {
+  const above = isPath ? sigma.correlations : named(sigma.correlations, wanted);
+  if (isPath || found.length + above.length === 0) {
     const errors = isPath ? sigma.diagnostics.filter(({ severity }) => severity === "error") : [];
     const sources = new Map([...files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]));
     writeErr(formatDiagnostics(errors, 0, { color: usesColor(2), sources }));
   }
-  if (found.length > 0) {
+  if (found.length + above.length > 0) {
     if (found.length > rulesMax) writeErr(`Only the first ${rulesMax} of ${found.length} rules are explained\n`);
-    return found.slice(0, rulesMax);
+    const correlations = above.slice(0, rulesMax).map((one) => sigma.correlations.indexOf(one));
+    return { rules: found.slice(0, rulesMax), correlations, loaded: sigma };
   }
-  if (isPath) writeErr(`agent: ${printable(wanted)}: no plain rule was loaded from it\n`);
-  else if (named(sigma.correlations, wanted).length > 0)
-    writeErr("agent: a correlation is about many events: explain the rules it refers to, or replay a recording\n");
+  if (isPath) writeErr(`agent: ${printable(wanted)}: no rule was loaded from it\n`);
   else {
-    const names = sigma.rules.flatMap(({ id, title, file }) => [id, title, ruleName(file)]);
+    const names = [...sigma.rules, ...sigma.correlations].flatMap(({ id, title, file }) => [id, title, ruleName(file)]);
     const near = nearest(wanted, names);
     const hint = near === undefined ? "see: agent rules list" : `did you mean '${printable(near)}'?`;
     writeErr(`agent: no rule has the id, title or file name '${printable(wanted)}'\n  hint: ${hint}\n`);
@@ -196,8 +231,9 @@ function verdictText({ sequence, source, time, routed, matched, explanation }: V
   return text + explanationText(explanation, treeStyle());
 }
 
+const bold = (text: string): string => (usesColor(1) ? `\x1b[1m${text}\x1b[0m` : text);
+
 function heading({ title, id, level, status, file, line, logsource }: RuleIr): string {
-  const bold = (text: string): string => (usesColor(1) ? `\x1b[1m${text}\x1b[0m` : text);
   const facts = [id, level, status, sourceText(logsource)].filter((part) => part !== "").map(printable);
   return `${bold(printable(title))}\n${facts.join("  ")}\n${printable(file)}:${line}\n`;
 }

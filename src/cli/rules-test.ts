@@ -3,6 +3,7 @@
 import {
   type EventOutcome,
   junitXml,
+  loadEmbeddedTests,
   parseSigmaFiles,
   type RuleOutcome,
   readRuleFiles,
@@ -22,7 +23,8 @@ export async function testEntry(args: CommandArgs<"rules test">): Promise<ExitCo
   if (typeof config === "number") return config;
   const files = await readRuleFiles(config);
   const sigma = parseSigmaFiles(files, config.sigma.placeholders);
-  const report = runRuleTests(sigma);
+  const hasEmbedded = files.files.some(({ path }) => path.startsWith("embedded:"));
+  const report = runRuleTests(sigma, hasEmbedded ? await loadEmbeddedTests() : undefined);
   const errors = [...sigma.diagnostics.filter(({ severity }) => severity === "error"), ...report.diagnostics];
   const events = report.outcomes.flatMap((one) => one.events);
   const failed = events.filter(({ problem }) => problem !== "").length;

@@ -1,6 +1,6 @@
 /** The door of `control/rules`: from paths or the binary itself to rules that an engine can take. */
 export { type Coverage, coverageOf, navigatorLayer, type TacticCoverage, type TechniqueCoverage } from "./coverage.ts";
-export { embeddedRulesFile } from "./embed.ts";
+export { embeddedRulesFile, embeddedTestsFile } from "./embed.ts";
 export { type Indicators, packIndicators } from "./indicators.ts";
 export { junitXml } from "./junit.ts";
 export { type LintReport, lintRules } from "./lint.ts";
@@ -8,7 +8,7 @@ export { loadEmbeddedRules, loadRuleFiles, type RuleFile, type RuleFiles, type R
 export { withPipelines } from "./pipelines.ts";
 export {
   type EventOutcome,
-  eventFields,
+  loadEmbeddedTests,
   type RuleOutcome,
   ruleName,
   runRuleTests,
@@ -27,7 +27,9 @@ export { type RuleState, ruleStates } from "./state.ts";
 export {
   type Detonation,
   type ExpectedProcess,
+  eventFields,
   type RuleEvent,
+  type RuleSequence,
   type RuleTests,
   readRuleTests,
   type StagedFile,

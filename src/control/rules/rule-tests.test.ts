@@ -4,7 +4,16 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { junitXml, loadRuleFiles, parseSigmaFiles, readRuleTests, runRuleTests, type TestsReport } from "./mod.ts";
+import {
+  junitXml,
+  loadEmbeddedRules,
+  loadEmbeddedTests,
+  loadRuleFiles,
+  parseSigmaFiles,
+  readRuleTests,
+  runRuleTests,
+  type TestsReport,
+} from "./mod.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sigil-rule-tests-"));
 const id = (last: number): string => `11111111-1111-4111-8111-11111111111${last}`;
@@ -157,4 +166,82 @@ describe("the JUnit report", () => {
     expect(open).toEqual([]);
     expect(xml.replaceAll(/<\/?[a-z]+(?:\s+[a-z]+="[^"<]*")*\s*\/?>|<\?xml[^>]*\?>/g, "")).not.toContain("<");
   });
+});
+
+describe("sequences", () => {
+  const id = "0a8f7b0e-6a55-4a57-9a4e-0c6f1f0d2b11";
+  const documents = [
+    "title: Tool\nname: tool\nlogsource: { product: linux, category: process_creation }\ndetection:\n  t: { Image|endswith: [/id, /whoami, /uname] }\n  condition: t\nlevel: low\n",
+    "title: Fetch\nname: fetch\nid: 3b0c1f43-7d4c-4b42-8a0d-0d0e5a1a9f21\nlogsource: { product: linux, category: network_connection }\ndetection:\n  n: { DestinationPort: 443 }\n  condition: n\nlevel: low\n",
+    `title: Tools, then out\nid: ${id}\ncorrelation:\n  type: temporal_ordered\n  rules: [tools, fetch]\n  group-by: User\n  timespan: 1m\nlevel: high\n`,
+    "title: Tools\nname: tools\nid: 51f3cf9f-3c0f-4cf7-8d1a-4d9d6b3f2b10\ncorrelation:\n  type: event_count\n  rules: tool\n  group-by: User\n  timespan: 30s\n  condition: { gte: 3 }\nlevel: medium\n",
+  ];
+  const run = (tests: string): TestsReport => {
+    const folder = mkdtempSync(join(tmpdir(), "sigil-sequences-"));
+    writeFileSync(join(folder, "c.yml"), documents.join("---\n"));
+    writeFileSync(join(folder, "c.tests.yml"), tests);
+    return runRuleTests(parseSigmaFiles(loadRuleFiles([folder], new Set(["sigma"])), {}));
+  };
+  const sequence = (match: boolean, ...events: string[]): string =>
+    `  - name: s\n    match: ${match}\n    events:\n${events.map((event) => `      - ${event}\n`).join("")}`;
+  const tool = (more: string): string => `{ ${more}, fields: { Image: /usr/bin/id, User: u } }`;
+  const out = "{ of: fetch, fields: { DestinationPort: '443', User: u } }";
+
+  test("test a correlation, also one of correlations, each from empty windows", () => {
+    const { outcomes, diagnostics } = run(
+      `rule: ${id}\nsequences:\n${[
+        sequence(true, tool("times: 3"), out),
+        sequence(false, tool("times: 2"), out),
+        sequence(false, out, tool("times: 3")),
+        sequence(false, tool("times: 3, every: 20s"), out),
+        sequence(
+          false,
+          tool("times: 3"),
+          `{ at: 5m, of: 3B0C1F43-7d4c-4b42-8a0d-0d0e5a1a9f21, fields: { DestinationPort: '443', User: u } }`,
+        ),
+      ].join("")}`,
+    );
+    expect(diagnostics).toEqual([]);
+    expect(outcomes).toHaveLength(1);
+    expect(outcomes[0]?.rule.id).toBe(id);
+    expect(outcomes[0]?.events.map(({ problem }) => problem)).toEqual(["", "", "", "", ""]);
+  });
+
+  test("that fail say how often the rules matched", () => {
+    const { outcomes } = run(
+      `rule: ${id}\nsequences:\n${sequence(true, tool("times: 2"), out)}${sequence(false, tool("times: 3"), out)}`,
+    );
+    expect(outcomes[0]?.events.map(({ line, problem }) => [line, problem])).toEqual([
+      [3, "the correlation does not fire and must (its rules matched: tool 2, fetch 1)"],
+      [8, "the correlation fires and must not (its rules matched: tool 3, fetch 1)"],
+    ]);
+  });
+
+  test("must fit what they test, and what they name must be there", () => {
+    const codes = (tests: string): (string | number)[] =>
+      run(tests).diagnostics.flatMap(({ code, line }) => [code, line]);
+    expect(codes(`rule: ${id}\nevents: [{ name: n, match: true, fields: {} }]\n`)).toEqual(["event_of_correlation", 1]);
+    expect(codes(`rule: 3b0c1f43-7d4c-4b42-8a0d-0d0e5a1a9f21\nsequences:\n${sequence(true, out)}`)).toEqual([
+      "sequence_of_rule",
+      1,
+    ]);
+    expect(codes(`rule: ${id}\nsequences:\n${sequence(true, "{ of: nobody, fields: {} }")}`)).toEqual([
+      "bad_sequence",
+      3,
+    ]);
+    expect(codes(`rule: ${id}\nsequences:\n${sequence(true, "{ at: soon, fields: {} }")}`)).toEqual(["wrong_type", 6]);
+    expect(codes(`rule: ${id}\nsequences:\n${sequence(true, "{ times: 0, fields: {} }")}`)).toEqual(["wrong_type", 6]);
+    expect(codes(`rule: ${id}\nsequences:\n${sequence(true, "{ times: 999999, fields: {} }")}`)).toEqual([
+      "too_many",
+      6,
+    ]);
+  });
+});
+
+test("the rules inside the binary bring their tests with them", async () => {
+  const files = await loadEmbeddedRules(new Set(["sigma"]));
+  const { outcomes, diagnostics, untestedFiles } = runRuleTests(parseSigmaFiles(files, {}), await loadEmbeddedTests());
+  expect([diagnostics, untestedFiles]).toEqual([[], 0]);
+  expect(outcomes).toHaveLength(files.files.length);
+  expect(outcomes.flatMap(({ events }) => events.filter(({ problem }) => problem !== ""))).toEqual([]);
 });

@@ -3,15 +3,25 @@
 
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { Engine, type Explanation, explain, interpret, RecordEvent, type RuleIr } from "../../detect/sigma/mod.ts";
+import {
+  Engine,
+  type Explanation,
+  explain,
+  interpret,
+  RecordEvent,
+  type RuleHeader,
+  type RuleIr,
+} from "../../detect/sigma/mod.ts";
 import { FieldTable, replayCatalogue } from "../../event/mod.ts";
 import type { Diagnostic } from "../../std/mod.ts";
+import { SequenceRunner } from "./run-sequences.ts";
 import type { SigmaRules } from "./sigma.ts";
-import { type RuleEvent, type RuleTests, readRuleTests } from "./tests.ts";
+import { eventFields, type RuleEvent, type RuleSequence, type RuleTests, readRuleTests } from "./tests.ts";
 
+/** What became of an event, or of a sequence. */
 export interface EventOutcome {
   readonly name: string;
-  /** Line of the event in the tests file. */
+  /** Line of it in the tests file. */
   readonly line: number;
   readonly expected: boolean;
   readonly matched: boolean;
@@ -22,7 +32,8 @@ export interface EventOutcome {
 }
 
 export interface RuleOutcome {
-  readonly rule: RuleIr;
+  /** A rule or a correlation. */
+  readonly rule: RuleHeader;
   readonly testsFile: string;
   readonly events: readonly EventOutcome[];
   /** Names of the detonations, which were not run. */
@@ -44,30 +55,81 @@ interface Tested {
   readonly tests: RuleTests;
 }
 
-/** Runs all tests of the rules, in the order of files. Never throws for what is in a file. */
-export function runRuleTests(sigma: SigmaRules): TestsReport {
+/** The tests of the rules inside the binary, by the path of their file: `embedded:…`. */
+export async function loadEmbeddedTests(): Promise<ReadonlyMap<string, string>> {
+  const { embeddedTests } = await import("./embedded-tests.gen.ts");
+  return new Map(embeddedTests.map(({ path, text }) => [`embedded:${path}`, text]));
+}
+
+/**
+ * Runs all tests of the rules and correlations, in the order of files. `embedded` are the tests of rules inside the binary. Never throws for what is
+ * in a file.
+ */
+export function runRuleTests(sigma: SigmaRules, embedded: ReadonlyMap<string, string> = new Map()): TestsReport {
   const diagnostics: Diagnostic[] = [];
   const tested: Tested[] = [];
+  const sequences: RuleOutcome[] = [];
+  const sequenceRunner = new SequenceRunner(sigma.rules, sigma.correlations);
   let untestedFiles = 0;
   const rulesByFile = Map.groupBy(sigma.rules, ({ file }) => file);
-  for (const { path } of sigma.files.files) {
-    const testsFile = testsFileOf(path);
+  for (const { path, kind } of sigma.files.files) {
+    if (kind !== "sigma") continue;
+    const testsFile = testsFileOf(path, embedded);
     if (testsFile === undefined) {
       untestedFiles++;
       continue;
     }
-    const read = readTestsFile(testsFile);
+    const text = embedded.get(testsFile);
+    const read = text === undefined ? readTestsFile(testsFile) : readRuleTests(text, testsFile);
     if (!("rule" in read)) {
       diagnostics.push(read);
       continue;
     }
-    const rule = (rulesByFile.get(path) ?? []).find(({ id }) => id.toLowerCase() === read.rule.toLowerCase());
-    if (rule === undefined) {
-      const message = `no plain rule with the id ${read.rule} was loaded from ${basename(path)}`;
-      diagnostics.push(failure(testsFile, 1, "unknown_rule", message, "the tests name the id of the rule beside them"));
-    } else tested.push({ rule, testsFile, tests: read });
+    const isMeant = ({ id }: RuleHeader): boolean => id.toLowerCase() === read.rule.toLowerCase();
+    const rule = (rulesByFile.get(path) ?? []).find(isMeant);
+    const correlation = sigma.correlations.findIndex((one) => one.file === path && isMeant(one));
+    const wrong = (code: string, message: string, hint: string): void =>
+      void diagnostics.push(failure(testsFile, 1, code, message, hint));
+    if (rule !== undefined) {
+      if (read.sequences.length > 0)
+        wrong("sequence_of_rule", "sequences are for correlations", "a rule is tested by 'events'");
+      else tested.push({ rule, testsFile, tests: read });
+    } else if (correlation !== -1) {
+      if (read.events.length > 0 || read.detonations.length > 0)
+        wrong("event_of_correlation", "a correlation is about several events", "test it by 'sequences'");
+      else sequences.push(runSequences(sequenceRunner, sigma, correlation, testsFile, read.sequences, diagnostics));
+    } else {
+      const message = `no rule or correlation with the id ${read.rule} was loaded from ${basename(path)}`;
+      wrong("unknown_rule", message, "the tests name the id of the rule beside them");
+    }
   }
-  return { outcomes: new Runner(sigma.rules, tested, diagnostics).run(), untestedFiles, diagnostics };
+  const outcomes = [...new Runner(sigma.rules, tested, diagnostics).run(), ...sequences];
+  return { outcomes, untestedFiles, diagnostics };
+}
+
+function runSequences(
+  runner: SequenceRunner,
+  { correlations }: SigmaRules,
+  index: number,
+  testsFile: string,
+  sequences: readonly RuleSequence[],
+  diagnostics: Diagnostic[],
+): RuleOutcome {
+  const startedMs = performance.now();
+  const events: EventOutcome[] = [];
+  for (const sequence of sequences) {
+    const { name, line, match } = sequence;
+    const { fired, matches, fault } = runner.run(index, sequence);
+    if (fault !== undefined) {
+      diagnostics.push(failure(testsFile, line, "bad_sequence", fault, "'of' is the name or id of a rule"));
+      continue;
+    }
+    const what = fired ? "the correlation fires and must not" : "the correlation does not fire and must";
+    const problem = fired === match ? "" : `${what} (its rules matched: ${matches})`;
+    events.push({ name, line, expected: match, matched: fired, problem });
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  return { rule: correlations[index]!, testsFile, events, detonations: [], seconds };
 }
 
 class Runner {
@@ -147,26 +209,14 @@ class Runner {
   }
 }
 
-/**
- * The fields of a test as the rule sees them. On Linux a program is typed as it is called, unless the test says otherwise: nearly
- * every test would have to repeat it.
- */
-export function eventFields(
-  rule: Pick<RuleIr, "logsource">,
-  { fields }: Pick<RuleEvent, "fields">,
-): Record<string, string> {
-  const isLinux = rule.logsource.product?.toLowerCase() === "linux";
-  return isLinux && fields.Image !== undefined ? { ImageTyped: fields.Image, ...fields } : { ...fields };
-}
-
 /** The name by which tests refer to a rule: its file's, without folder and ending. */
 export function ruleName(file: string): string {
   return basename(file).replace(/\.ya?ml$/i, "");
 }
 
-function testsFileOf(path: string): string | undefined {
-  if (path.startsWith("embedded:")) return undefined;
+function testsFileOf(path: string, embedded: ReadonlyMap<string, string>): string | undefined {
   const base = path.replace(/\.ya?ml$/i, "");
+  if (path.startsWith("embedded:")) return embedded.has(`${base}.tests.yml`) ? `${base}.tests.yml` : undefined;
   return [`${base}.tests.yml`, `${base}.tests.yaml`].find((one) => existsSync(one));
 }
 

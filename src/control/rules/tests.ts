@@ -2,7 +2,9 @@
 // fault with its place, because a test that is silently left out proves nothing. Shared by `rules test` and the project's own tests.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import type { RuleIr } from "../../detect/sigma/mod.ts";
 import { type Diagnostic, nearest } from "../../std/mod.ts";
+import { parseDurationMs } from "../config/mod.ts";
 
 /** An event as Sigma sees it, all values text, and whether the rule must match it. */
 export interface RuleEvent {
@@ -48,11 +50,46 @@ export interface Detonation {
   readonly expect: ExpectedProcess;
 }
 
+/** Events one after another, and whether a correlation must fire at any of them. */
+export interface RuleSequence {
+  readonly name: string;
+  readonly match: boolean;
+  readonly events: readonly SequenceEvent[];
+  /** Where it stands in its file, 1-based. */
+  readonly line: number;
+}
+
+/** One event of a sequence, or the same several times. */
+export interface SequenceEvent {
+  /** Since the beginning of the sequence. */
+  readonly atMs: number;
+  readonly times: number;
+  readonly everyMs: number;
+  /** Name or id of the rule whose log source it is of; empty: the first that the correlation refers to. */
+  readonly of: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
 export interface RuleTests {
-  /** Id of the rule that the tests belong to. */
+  /** Id of the rule or correlation that the tests belong to. */
   readonly rule: string;
+  /** Of a rule. */
   readonly events: readonly RuleEvent[];
+  /** Of a correlation. */
+  readonly sequences: readonly RuleSequence[];
   readonly detonations: readonly Detonation[];
+}
+
+/**
+ * The fields of a test as the rule sees them. On Linux a program is typed as it is called, unless the test says otherwise: nearly
+ * every test would have to repeat it.
+ */
+export function eventFields(
+  rule: Pick<RuleIr, "logsource">,
+  { fields }: Pick<RuleEvent, "fields">,
+): Record<string, string> {
+  const isLinux = rule.logsource.product?.toLowerCase() === "linux";
+  return isLinux && fields.Image !== undefined ? { ImageTyped: fields.Image, ...fields } : { ...fields };
 }
 
 /** UTF-16 units of a tests file: a hundred times our longest. The parser takes up to two seconds for a hostile million of them. */
@@ -191,6 +228,15 @@ class Reader {
     return node.value;
   }
 
+  /** A whole number from 1 on. */
+  count(place: Place): number {
+    const { node } = this.#present(place);
+    const value = isScalar(node) ? node.value : undefined;
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
+      throw this.#wrong(place, "not a whole number from 1 on");
+    return value;
+  }
+
   #present(place: Place): { readonly node: Node; readonly at: string } {
     const { node, at, offset } = place;
     if (node === undefined || node === null)
@@ -210,10 +256,14 @@ function isAbsent({ node }: Place): boolean {
 }
 
 function readRoot(reader: Reader, node: Node | null): RuleTests {
-  const get = reader.map({ node, at: "", offset: 0 }, ["rule", "events", "detonations"]);
+  const get = reader.map({ node, at: "", offset: 0 }, ["rule", "events", "sequences", "detonations"]);
+  const rule = reader.text(get("rule"));
+  const sequences = reader.optionalList(get("sequences")).map((place) => readSequence(reader, place));
+  const events = sequences.length > 0 && isAbsent(get("events")) ? [] : reader.list(get("events"));
   return {
-    rule: reader.text(get("rule")),
-    events: reader.list(get("events")).map((place) => readEvent(reader, place)),
+    rule,
+    events: events.map((place) => readEvent(reader, place)),
+    sequences,
     detonations: reader.optionalList(get("detonations")).map((place) => readDetonation(reader, place)),
   };
 }
@@ -227,6 +277,41 @@ function readEvent(reader: Reader, place: Place): RuleEvent {
     fields: reader.textMap(get("fields")),
     line: reader.line(place),
   };
+}
+
+/** Events of one sequence, repeated ones included: more than any condition needs. */
+const sequenceEventsMax = 100_000;
+
+function readSequence(reader: Reader, place: Place): RuleSequence {
+  const get = reader.map(place, ["name", "match", "events"]);
+  let atMs = -1000;
+  let count = 0;
+  const events = reader.list(get("events")).map((item): SequenceEvent => {
+    const own = reader.map(item, ["at", "times", "every", "of", "fields"]);
+    const duration = (key: string): number => {
+      const ms = parseDurationMs(reader.text(own(key)));
+      if (ms === undefined)
+        throw new TestsFault(own(key).offset, "wrong_type", `${own(key).at}: not a duration`, "write 10s, 5m or 1h30m");
+      return ms;
+    };
+    // A second after the one before, unless the test says when.
+    atMs = isAbsent(own("at")) ? atMs + 1000 : duration("at");
+    const times = isAbsent(own("times")) ? 1 : reader.count(own("times"));
+    const everyMs = isAbsent(own("every")) ? 1000 : duration("every");
+    count += times;
+    if (count > sequenceEventsMax)
+      throw new TestsFault(item.offset, "too_many", `${item.at}: more than ${sequenceEventsMax} events in a sequence`);
+    const event = {
+      atMs,
+      times,
+      everyMs,
+      of: isAbsent(own("of")) ? "" : reader.text(own("of")),
+      fields: reader.textMap(own("fields")),
+    };
+    atMs += (times - 1) * everyMs;
+    return event;
+  });
+  return { name: reader.text(get("name")), match: reader.boolean(get("match")), events, line: reader.line(place) };
 }
 
 const detonationKeys = ["name", "match", "also", "stand_ins", "copies", "files", "environment", "run", "expect"];
