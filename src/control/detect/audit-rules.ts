@@ -14,6 +14,8 @@ export function auditNeeds(rules: readonly RuleIr[], route: (logsource: LogSourc
   });
   if (own.length === 0) return undefined;
   const asked = own.map(({ predicates, tags }) => ({
+    fields: predicates.flatMap(({ field, test }) => (field === null || test.op === "null" ? [] : [field])),
+    hasKeywords: predicates.some(({ field }) => field === null),
     isDiscovery: tags.includes("attack.discovery"),
     tests: (field: string) => predicates.filter((predicate) => predicate.field === field).map(satisfier),
   }));

@@ -20,6 +20,7 @@ import { NetworkMemory } from "../network/memory.ts";
 import { Normalizer } from "../normalizer.ts";
 import { SyslogNormalizer } from "../syslog/mod.ts";
 import { auditFields } from "./audit-event.ts";
+import { loggedAuditFields } from "./from-log.ts";
 import { executionKey } from "./keys.ts";
 import {
   type AuditDemand,
@@ -35,6 +36,8 @@ import { syscallNumber } from "./syscalls.ts";
 
 const rule = (fields: Readonly<Record<string, string>>, isDiscovery = false): AuditRule => ({
   isDiscovery,
+  fields: Object.keys(fields),
+  hasKeywords: false,
   tests: (field) =>
     fields[field] === undefined ? [] : [(value) => value.toLowerCase() === fields[field]?.toLowerCase()],
 });
@@ -283,6 +286,11 @@ describe("what is made", () => {
     log("Jan  1 00:00:00 h useradd[5]: new user: name=eve, UID=0, GID=0, home=/root, shell=/bin/sh");
     expect(made).toEqual([{ type: "CWD", cwd: "/srv" }]);
     expect(world(auditDemand([rule({ type: "TTY" })])).trail.kinds).toEqual([]);
+    // A rule that names no type: only types that have its fields.
+    expect([...auditDemand([rule({ a7: "x" })]).types]).toEqual(["EXECVE"]);
+    expect([...auditDemand([rule({ key: "susp_activity" })]).types]).toEqual(["SYSCALL"]);
+    expect([...auditDemand([rule({ unit: "ufw" })]).types]).toContain("SERVICE_STOP");
+    expect(auditDemand([{ ...rule({}), hasKeywords: true }]).types.size).toBe(10);
     expect(world(auditDemand([rule({ type: "ADD_USER" })])).trail.readsLogs).toBe(true);
     expect(world(auditDemand([rule({ type: "EXECVE" })])).trail.readsLogs).toBe(false);
   });
@@ -293,8 +301,9 @@ describe("what is made", () => {
     expect(values?.SYSCALL).toEqual([...auditSyscalls]);
     expect(values?.key).toEqual([...auditKeys]);
     const made = new Set(Object.values(auditFields).flatMap((readers) => Object.keys(readers)));
-    const logged = ["op", "acct", "id", "res", "unit"];
-    expect([...made, ...logged].sort()).toEqual((liveFields["linux/auditd"] ?? []).map(({ name }) => name).sort());
+    expect([...new Set([...made, ...loggedAuditFields])].sort()).toEqual(
+      (liveFields["linux/auditd"] ?? []).map(({ name }) => name).sort(),
+    );
     for (const call of auditSyscalls)
       expect([call, syscallNumber(call)]).toEqual([call, expect.stringMatching(/^\d+$/)]);
     expect(auditRows.size).toBeGreaterThan(10);

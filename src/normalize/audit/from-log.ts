@@ -15,6 +15,9 @@ export const loggedAuditTypes = [
 ] as const;
 export type LoggedAuditType = (typeof loggedAuditTypes)[number];
 
+/** Fields of such records. */
+export const loggedAuditFields: ReadonlySet<string> = new Set("type op acct id pid uid exe unit comm res".split(" "));
+
 const source = sourceId("linux/auditd");
 
 /** `new user: name=x`, `new group: name=x`, `delete user 'x'`, `removed group 'x' owned by 'y'`. */
