@@ -24,6 +24,9 @@ export function eventCategories(kind: EventKind, fields: Fields, isWindows: bool
     action = "lookup_result";
   // The other side began: Sysmon's event 3 is both.
   if (kind === "network_connect" && field(fields, "Initiated") === "false") action = eventKinds.network_accept.action;
+  // A line of sshd about a login.
+  if (kind === "other" && field(fields, "outcome") !== "" && /^sshd(?:-|$)/.test(field(fields, "program")))
+    return { category: ["authentication"], type: ["start"], action: "ssh_login" };
   if (kind === "registry_change") {
     // Sysmon 12 tells by `EventType` whether a key came or went; 13 sets a value, 14 renames.
     const verb = /^(Create|Delete|Rename)/.exec(field(fields, "EventType"))?.[1];

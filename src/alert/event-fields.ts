@@ -47,11 +47,20 @@ export function fieldSets(kind: EventKind, fields: Fields, shaper: Shaper): Fiel
   const hashes = parseHashes(get("Hashes") ?? get("Hash"));
   // A hash belongs to what the event is about: the file of a file event, the image of a load, else the process.
   const isLoad = kind === "image_load" || kind === "driver_load";
-  const isFile = fileKinds.has(kind) || get("TargetFilename") !== undefined;
+  // `name` of an audit record of type PATH, when it is absolute.
+  const audited = get("nametype") === undefined ? undefined : get("name");
+  const path = get("TargetFilename") ?? (audited?.startsWith("/") === true ? audited : undefined);
+  const isFile = fileKinds.has(kind) || path !== undefined;
 
   put("process", processDoc(get, shaper, isLoad || isFile ? undefined : hashes));
-  put("user", userDoc(get("User") ?? joinAccount(get("SubjectDomainName"), get("SubjectUserName")), shaper));
-  if (isFile) put("file", { ...fileDoc(get("TargetFilename"), "file", shaper), hash: hashes.hash, pe: hashes.pe });
+  put(
+    "user",
+    userDoc(
+      get("User") ?? joinAccount(get("SubjectDomainName"), get("SubjectUserName")) ?? logged(get, "user"),
+      shaper,
+    ),
+  );
+  if (isFile) put("file", { ...fileDoc(path, "file", shaper), hash: hashes.hash, pe: hashes.pe });
   if (get("ImageLoaded") !== undefined) put("dll", dllDoc(get, shaper, isLoad ? hashes : undefined));
   if (get("TargetObject") !== undefined) put("registry", registryDoc(get, shaper));
   networkDocs(kind, get, shaper, put);
@@ -60,6 +69,10 @@ export function fieldSets(kind: EventKind, fields: Fields, shaper: Shaper): Fiel
 }
 
 type Get = (name: string) => string | undefined;
+
+/** A field of a log line, whose names other sources may use for other things. */
+const logged = (get: Get, name: string): string | undefined =>
+  get("program") === undefined || get("message") === undefined ? undefined : get(name);
 
 /** Sysmon writes `-` for "not known". */
 function present(fields: Fields, name: string): string | undefined {
@@ -73,12 +86,14 @@ function processDoc(get: Get, shaper: Shaper, hashes: Hashes | undefined): Doc {
   const created = get("NewProcessName");
   const executable = get("Image") ?? created ?? get("SourceImage") ?? get("ProcessName");
   const pid = created === undefined ? (get("ProcessId") ?? get("SourceProcessId")) : get("NewProcessId");
+  const program = logged(get, "program");
   return {
     entity_id: shaper.text(
       get("ProcessGuid") ?? get("SourceProcessGuid") ?? get("SourceProcessGUID"),
       "process.entity_id",
     ),
-    pid: parseInteger(pid),
+    pid: parseInteger(pid ?? logged(get, "pid")),
+    name: shaper.text(program, "process.name"),
     ...executableDoc(executable, "process", shaper),
     command_line: shaper.text(get("CommandLine"), "process.command_line", longTextLengthMax, "tail"),
     working_directory: shaper.text(get("CurrentDirectory"), "process.working_directory", undefined, "tail"),
@@ -219,7 +234,7 @@ function registryData(details: string | undefined, shaper: Shaper): Doc | undefi
 }
 
 function networkDocs(kind: EventKind, get: Get, shaper: Shaper, put: (name: keyof FieldSets, doc: Doc) => void): void {
-  const from = address(get("SourceIp") ?? get("IpAddress"));
+  const from = address(get("SourceIp") ?? get("IpAddress") ?? get("src_ip"));
   const to = address(get("DestinationIp"));
   const fromHost = shaper.text(get("SourceHostname"), "source.domain");
   const toHost = shaper.text(get("DestinationHostname"), "destination.domain");
@@ -229,7 +244,7 @@ function networkDocs(kind: EventKind, get: Get, shaper: Shaper, put: (name: keyo
     ip: from,
     address: from ?? fromHost,
     domain: fromHost,
-    port: parseInteger(get("SourcePort") ?? get("IpPort"), 65_535),
+    port: parseInteger(get("SourcePort") ?? get("IpPort") ?? get("src_port"), 65_535),
   });
   put("destination", {
     ip: to,
@@ -311,13 +326,14 @@ export function outcomeOf(fields: Fields): "success" | "failure" | undefined {
   // The kernel's answer, as the live sensor has it.
   const result = present(fields, "Result");
   if (result !== undefined && /^(0|-\d{1,4})$/.test(result)) return result === "0" ? "success" : "failure";
-  switch ((present(fields, "success") ?? present(fields, "res"))?.toLowerCase()) {
+  switch ((present(fields, "success") ?? present(fields, "res") ?? present(fields, "outcome"))?.toLowerCase()) {
     case "yes":
     case "success":
     case "1":
       return "success";
     case "no":
     case "failed":
+    case "failure":
     case "0":
       return "failure";
   }

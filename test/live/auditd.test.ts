@@ -40,7 +40,7 @@ describeWhere("SigmaHQ's rules for auditd", [needsBpf(), needsProgram(compiler),
   afterAll(async () => {
     await agent.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   /** Runs a stand-in and returns the path of its program. */
   async function act({ words, program, uid }: AuditStandIn, token: string): Promise<string> {

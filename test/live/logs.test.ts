@@ -79,7 +79,7 @@ describeWhere("log files", [needsBpf()], () => {
   afterAll(async () => {
     await agent.kill();
     logs.folder.dispose();
-  });
+  }, 60_000);
 
   test("a line becomes an alert with its service, its fields, its time and its file", async () => {
     const token = uniqueToken(tokenPrefix);
@@ -88,7 +88,15 @@ describeWhere("log files", [needsBpf()], () => {
     const alert = await fired(agent, token);
     expect(at(alert, "log.file.path")).toBe(logs.in("auth.log"));
     expect(at(alert, "event.provider")).toBe("syslog");
-    expect(at(alert, "process")).toBeUndefined();
+    // What the line says of itself: no process of this host is joined to it.
+    expect(at(alert, "process")).toEqual({ name: "sshd", pid: 4321 });
+    expect([at(alert, "user.name"), at(alert, "source.ip"), at(alert, "source.port")]).toEqual([
+      token,
+      "192.0.2.9",
+      51234,
+    ]);
+    expect([at(alert, "event.outcome"), at(alert, "event.action")]).toEqual(["failure", "ssh_login"]);
+    expect(at(alert, "event.category")).toEqual(["authentication", "intrusion_detection"]);
     expect(at(alert, "sigil.event")).toEqual({
       message: `Failed password for ${token} from 192.0.2.9 port 51234 ssh2`,
       program: "sshd",
@@ -169,7 +177,7 @@ describeWhere("SigmaHQ's rules about logs", [needsBpf(), needsData("sigma")], ()
   afterAll(async () => {
     await agent.kill();
     logs.folder.dispose();
-  });
+  }, 60_000);
 
   for (const { id, file, text } of standIns)
     test(`fire on a line of ${file}: ${text.slice(0, 60)}`, async () => {

@@ -176,7 +176,10 @@ class Agent {
             files: sensor.logFiles,
             memory: logMemory,
             wake: () => this.#detect.wake(),
-            tell: (level, message, values) => log[level](message, values),
+            tell: (level, message, values) => {
+              log[level](message, values);
+              if (level === "warn") this.#state("logs_degraded", message, values, "failure");
+            },
           });
     this.#rules = new RuleKeeper(log, (message) => this.#detect.rules(message));
     this.#scan = options.config.yara.enabled ? this.#startScan() : undefined;
