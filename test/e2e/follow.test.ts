@@ -199,6 +199,8 @@ describe("progress", () => {
       terminal,
     });
     expect(await child.exited).toBe(0);
+    // What it wrote last may still be on its way.
+    for (let left = 500; left > 0 && !seen.endsWith("\r\x1b[K"); left--) await Bun.sleep(10);
     terminal.close();
     const shown = seen.split("\r\x1b[K").filter((part) => part.includes("events"));
     expect(shown.length).toBeGreaterThan(0);

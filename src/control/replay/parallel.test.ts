@@ -171,6 +171,16 @@ test("captures among several inputs are read where the process table is, in arch
   expect(several).toEqual(one);
 }, 60_000);
 
+test("what happened at the same time keeps the order of the inputs, whichever worker is done first", async () => {
+  const here = join(folder, "ties");
+  mkdirSync(here);
+  const long = Array.from({ length: 20_000 }, () => event(1, "/bin/good", "u"));
+  writeFileSync(join(here, "a.ndjson"), [...long, event(1, "/bin/bad", "a")].join("\n"));
+  writeFileSync(join(here, "b.ndjson"), event(1, "/bin/bad", "b"));
+  const { alerts } = await run([here], { readers: { spec, count: 2, minBytes: 0 } });
+  expect(alerts.map(({ event: { fields } }) => fields.User)).toEqual(["a", "b"]);
+}, 60_000);
+
 test("workers do the looking", async () => {
   const here = join(folder, "looking");
   mkdirSync(here);
