@@ -26,22 +26,32 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
   const platform = args.platform ?? thisPlatform();
   const inert = inertRules(sigma, platform);
   const indicators = packIndicators(files.files, config.ioc, Date.now());
-  const rejected = [...diagnostics, ...indicators.diagnostics].filter((one) => one.severity === "error");
+  const { checkYara, loadYara } = await import("../control/scan/mod.ts");
+  const yaraFiles = await loadYara(config.yara);
+  const yara = await checkYara(yaraFiles.set, true);
+  const yaraRules = yara.rules.length;
+  // A file that both loaders met is told of once.
+  const ofFiles = yaraFiles.files.diagnostics.filter(
+    ({ file, code }) => !diagnostics.some((known) => known.file === file && known.code === code),
+  );
+  const others = [...indicators.diagnostics, ...ofFiles, ...yara.diagnostics];
+  const rejected = [...diagnostics, ...others].filter((one) => one.severity === "error");
   const lints = lintRules(files, config.sigma.placeholders);
   const warnings = inOrder([
-    ...[...diagnostics, ...indicators.diagnostics].filter((one) => one.severity === "warning"),
+    ...[...diagnostics, ...others].filter((one) => one.severity === "warning"),
     ...lints.warnings,
   ]);
   const warningCount = warnings.length + lints.omitted;
-  const active = rules.length + correlations.length - inert.length;
-  const loaded = rules.length + correlations.length + filters + templates;
+  const active = rules.length + correlations.length + yaraRules - inert.length;
+  const loaded = rules.length + correlations.length + filters + templates + yaraRules;
+  const allDocuments = documents + yaraRules + yara.rejected;
 
   if (args.json) {
     const bare = ({ file, line, column, code, message, hint }: (typeof diagnostics)[number]) => {
       return { file, line, column, code, message, hint };
     };
     const result = {
-      documents,
+      documents: allDocuments,
       loaded,
       correlations: correlations.length,
       filters,
@@ -55,11 +65,14 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
         loaded: indicators.count,
         files: indicators.reports.map(({ diagnostics: _, ...report }) => report),
       },
+      yara: { files: yaraFiles.files.files.length, rules: yaraRules, files_rejected: yara.rejected },
       skipped: { files: files.skippedCount, named: files.skipped },
     };
     writeOut(`${JSON.stringify(result)}\n`);
   } else {
-    const sources = new Map([...files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]));
+    const sources = new Map(
+      [...files.files, ...yaraFiles.files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]),
+    );
     const style = { color: usesColor(2), sources };
     writeErr(formatDiagnostics(rejected, 0, style) + formatDiagnostics(warnings.slice(0, warningsShownMax), 0, style));
     if (warningCount > warningsShownMax)
@@ -78,13 +91,14 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     }
     if (inert.length > inertShownMax) text += `… and ${inert.length - inertShownMax} more inert rules (see --json)\n`;
     const skipped = files.skippedCount === 0 ? "" : `, ${files.skippedCount} files skipped`;
-    text += `${documents} documents: ${loaded} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
+    text += `${allDocuments} documents: ${loaded} loaded, ${active} active on ${platform}, ${inert.length} inert, `;
     text += `${rejected.length} rejected, ${warningCount} warnings${skipped}`;
     for (const [count, what] of [
       [correlations.length, "correlations"],
       [filters, "filters"],
       [templates, "templates"],
       [indicators.count, "indicators"],
+      [yaraRules, "YARA rules"],
     ] as const)
       if (count > 0) text += `, ${count} ${what}`;
     return `${text}\n`;

@@ -245,7 +245,7 @@ for (const [name, program] of programs) {
         expect([argv, exitCode]).toEqual([argv, 0]);
         expect(stderr.toString()).not.toMatch(/EPIPE| {4}at /);
       }
-    });
+    }, 120_000);
 
     test("a reader that takes one line and leaves gets its line", () => {
       const command = `${[...program, "replay", "--rules", "rules", "events.ndjson"].map((word) => `'${word}'`).join(" ")}`;

@@ -90,7 +90,7 @@ describe("rules list", () => {
 
   test("lists the rules inside the agent when none are given", () => {
     expect(agent(["rules", "list", "--platform", "linux"]).out.trimEnd().split("\n").length).toBeGreaterThanOrEqual(50);
-  });
+  }, 60_000);
 });
 
 describe("rules explain", () => {

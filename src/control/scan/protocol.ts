@@ -41,8 +41,8 @@ export type JobRequest = ScanRequest | HashRequest | MemoryRequest;
 export type ToWorker =
   /** First of all. Without `yara` the worker loads no engine: it is for digests. */
   | { readonly type: "start"; readonly yara: boolean; readonly nice: number; readonly parent: number }
-  /** The descriptor holds {@link YaraNamespace}s as JSON. */
-  | { readonly type: "compile"; readonly sizeBytes: number }
+  /** The descriptor holds {@link YaraNamespace}s as JSON. With `warnings` the answer has them too, which costs as much again. */
+  | { readonly type: "compile"; readonly sizeBytes: number; readonly warnings: boolean }
   /** The descriptor is to be written to. */
   | { readonly type: "snapshot"; readonly rulesDigest: string }
   /** The descriptor holds a snapshot; `sizeBytes` of it, signature cut off. */

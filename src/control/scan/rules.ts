@@ -77,7 +77,9 @@ export async function compileYara(
   try {
     const text = Buffer.from(JSON.stringify(set.namespaces));
     for (let at = 0; at < text.length; ) at += writeSync(input, text, at);
-    const compiled = await worker.ask({ type: "compile", sizeBytes: text.length }, compileTimeoutMs, [input]);
+    const compiled = await worker.ask({ type: "compile", sizeBytes: text.length, warnings: false }, compileTimeoutMs, [
+      input,
+    ]);
     const written = await worker.ask({ type: "snapshot", rulesDigest: set.digest }, compileTimeoutMs, [output]);
     const tested = await worker.ask({ type: "test" }, compileTimeoutMs);
     if (compiled.type !== "compiled" || written.type !== "snapshot" || tested.type !== "tested")
@@ -98,6 +100,28 @@ export async function compileYara(
   } catch (error) {
     closeSync(output);
     throw error;
+  } finally {
+    closeSync(input);
+    worker.kill();
+    await worker.gone;
+  }
+}
+
+/** What `rules validate` and `rules list` say: every rule, every fault and, if asked for, what makes rules slow or pointless. */
+export async function checkYara(
+  set: YaraSet,
+  warnings: boolean,
+): Promise<Pick<CompiledSet, "rules" | "diagnostics" | "rejected">> {
+  if (set.namespaces.length === 0) return { rules: [], diagnostics: set.diagnostics, rejected: 0 };
+  const worker = await WorkerProcess.start({ yara: true, memoryMaxBytes: 2 ** 32 });
+  const input = memoryFile();
+  try {
+    const text = Buffer.from(JSON.stringify(set.namespaces));
+    for (let at = 0; at < text.length; ) at += writeSync(input, text, at);
+    const answer = await worker.ask({ type: "compile", sizeBytes: text.length, warnings }, compileTimeoutMs, [input]);
+    if (answer.type !== "compiled") throw new Error("Cannot check YARA rules: the worker said something else");
+    const { rules, rejected, diagnostics } = answer;
+    return { rules, rejected, diagnostics: [...set.diagnostics, ...diagnostics] };
   } finally {
     closeSync(input);
     worker.kill();

@@ -2,8 +2,9 @@
 // for one job after the other. It can be killed at any moment; nobody but its parent talks to it.
 
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
-import { Scanner, SnapshotError, yaraRuntime } from "../../detect/yara/mod.ts";
+import { Scanner, SnapshotError, validateYara, yaraRuntime } from "../../detect/yara/mod.ts";
 import { attempts, confine, Receiver, refusedAttempts } from "../../sensor/mod.ts";
+import type { Diagnostic } from "../../std/mod.ts";
 import { newBudget, unfold } from "./archive.ts";
 import { hashDescriptor, hashesOf } from "./digest.ts";
 import { membersNamedMax, pathLengthMax, workerGid, workerUid } from "./limits.ts";
@@ -56,7 +57,7 @@ class ScanWorker {
       case "start":
         return this.#start(message);
       case "compile":
-        return this.#compile(fd, message.sizeBytes);
+        return this.#compile(fd, message);
       case "snapshot":
         return this.#snapshot(fd, message.rulesDigest);
       case "restore":
@@ -87,12 +88,15 @@ class ScanWorker {
     return { type: "ready", refused };
   }
 
-  #compile(fd: number, sizeBytes: number): FromWorker {
+  #compile(fd: number, { sizeBytes, warnings }: Extract<ToWorker, { type: "compile" }>): FromWorker {
     const began = performance.now();
     const namespaces = JSON.parse(readAll(fd, sizeBytes).toString("utf8")) as CompileInput;
     const { scanner, compiled } = Scanner.compile(namespaces);
     this.#scanner = scanner;
-    const { rules, diagnostics, rejected } = compiled;
+    const { rules, rejected } = compiled;
+    const isWarning = ({ severity }: Diagnostic): boolean => severity === "warning";
+    const found = warnings ? namespaces.flatMap((one) => validateYara(yaraRuntime(), one).filter(isWarning)) : [];
+    const diagnostics = [...compiled.diagnostics, ...found];
     return { type: "compiled", rules, diagnostics, rejected, milliseconds: performance.now() - began };
   }
 
