@@ -56,7 +56,8 @@ interface FiredRule {
 
 export class ReportCollector {
   readonly #minLevel: ReportLevel;
-  readonly #rules = new Map<RuleInfo, FiredRule>();
+  /** By what a rule is: hits of indicators bring a new object each time. */
+  readonly #rules = new Map<string, FiredRule>();
   readonly #timeline = new Timeline();
   readonly #sample = new AlertSample<ReportEvent, Matches>();
   readonly #hosts = new NameCounts();
@@ -85,14 +86,15 @@ export class ReportCollector {
     const isUndated = alert.event.extra?.undated === true;
     if (isUndated) this.#undated++;
 
-    let fired = this.#rules.get(rule);
+    const key = `${alert.hit.engine}\n${rule.id}\n${rule.title}\n${rule.file}`;
+    let fired = this.#rules.get(key);
     if (fired === undefined) {
       if (this.#rules.size >= firedRulesMax) {
         this.#alertsOfOtherRules++;
         return;
       }
       fired = { index: this.#rules.size, info: rule, hosts: new Set(), count: 0, firstMs: NaN, lastMs: NaN };
-      this.#rules.set(rule, fired);
+      this.#rules.set(key, fired);
     }
     fired.count++;
     if (hostIsListed) fired.hosts.add(host);

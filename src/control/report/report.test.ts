@@ -88,6 +88,13 @@ describe("the collector", () => {
     ]);
   });
 
+  test("knows a rule again that is another object each time, as indicators are", () => {
+    const collector = new ReportCollector("informational");
+    for (let at = 0; at < 3; at++) collector.add(alertOf(ruleOf({ file: "a" }), at));
+    collector.add(alertOf(ruleOf({ file: "b" }), 3));
+    expect(collector.finish(facts).fired.map(({ count }) => count)).toEqual([3, 1]);
+  });
+
   test("leaves out alerts below the level of the output", () => {
     const collector = new ReportCollector("high");
     collector.add(alertOf(ruleOf({ level: "low" }), 0));

@@ -99,9 +99,9 @@ export class EventPanel {
           ),
         ),
         facts(event),
+        matchesTable(alert),
         this.#lineage(event),
         this.#others(rule, alert),
-        matchesTable(alert),
         fieldsTable(event, alert),
       ),
     );
