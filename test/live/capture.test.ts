@@ -13,6 +13,18 @@ import { RawAgent } from "./raw-agent.ts";
 import { storm } from "./storm.ts";
 
 const starterRules = join(root, "rules/sigma/linux");
+function activityRule(name: string, logsource: string, test: string): string {
+  return `title: Activity ${name}
+id: 0e8f3c57-4b1a-4a57-9d5e-${name.length.toString(16).padStart(4, "0")}c1b7a0f1
+logsource: { product: linux, ${logsource} }
+level: low
+detection:
+  it:
+    ${test}
+  condition: it
+`;
+}
+
 /** Drops every capability before it executes the rest: root, and yet nothing that a sensor needs. */
 const powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
 
@@ -59,6 +71,16 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
 
   beforeAll(async () => {
     rules.push(folder.write("start.yml", startRule(prefix)), folder.write("end.yml", endRule(prefix)));
+    const operate = await folder.compile("operate");
+    rules.push(
+      folder.write(
+        "activities.yml",
+        ["memfd_create", "process_access", "io_uring", "file_event", "network_connection"]
+          .map((category) => activityRule(category, `category: ${category}`, `CommandLine|contains: ${prefix}`))
+          .concat(activityRule("audit", "service: auditd", `type: EXECVE\n    a2|contains: ${prefix}`))
+          .join("---\n"),
+      ),
+    );
     const agent = await LiveAgent.start({ rules });
     await using recorder = await capturing(scene);
     try {
@@ -67,6 +89,11 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
       await runProgram(["/bin/true", `stratum+tcp://${prefix}`]);
       await runProgram(["/bin/sh", "-c", `kill -9 $$; : ${prefix}`]);
       await runProgram(["setpriv", "--reuid=1", "/bin/sh", "-c", `: ${prefix}-user`]);
+      await runProgram([operate, "memfd", "name", prefix]);
+      await runProgram([operate, "ptrace", prefix]);
+      await runProgram([operate, "uring", folder.path, prefix]);
+      await runProgram(["/bin/sh", "-c", `echo x > ${folder.in("made")}; : ${prefix}`]);
+      await agent.waitFor((alert) => at(alert, "sigil.event.TargetFilename") === folder.in("made"), "the file");
       await agent.barrier();
       recorder.signal("SIGTERM");
       expect((await recorder.end()).code).toBe(0);
@@ -81,6 +108,9 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
   /** What an alert says that does not depend on which sensor saw the event, or when exactly. */
   const facts = (alerts: readonly Alert[]): string[] =>
     alerts
+      // Made by a child between its fork and its start of two programs in a row: which of them it counts for depends on how the
+      // records of both rings fell into batches.
+      .filter((alert) => !String(at(alert, "sigil.event.TargetFilename")).startsWith("/tmp/sigil-output-"))
       .map((alert) =>
         JSON.stringify(
           [
@@ -101,6 +131,11 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
             "sigil.match",
             "sigil.ancestors",
             "sigil.event.ExitSignal",
+            "sigil.event.EventType",
+            "sigil.event.TargetFilename",
+            "sigil.event.TargetImage",
+            "sigil.event.MemoryFileName",
+            "sigil.event.a2",
           ].map((path) => at(alert, path) ?? null),
         ),
       )
@@ -112,6 +147,8 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
     expect(live.length).toBeGreaterThan(10);
     expect(new Set(live.map((alert) => at(alert, "rule.name")))).toContain("Cryptocurrency miner");
     expect(live.some((alert) => at(alert, "process.user.name") === "daemon")).toBe(true);
+    for (const name of ["memfd_create", "process_access", "io_uring", "file_event", "audit"])
+      expect(live.map((alert) => at(alert, "rule.name"))).toContain(`Activity ${name}`);
     expect(live.some((alert) => at(alert, "sigil.event.ExitSignal") === "SIGKILL")).toBe(true);
     expect(facts(alerts.filter((alert) => JSON.stringify(alert).includes(prefix)))).toEqual(facts(live));
     expect(JSON.parse(log.trim().split("\n").at(-1) ?? "")).toMatchObject({ files: 1, malformed: 0 });
@@ -186,7 +223,11 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
     } finally {
       recorder.signal("SIGCONT");
     }
-    await runProgram(["/bin/true", `${prefix}-afterwards`]);
+    // The rings are full until it has caught up.
+    for (let i = 0; i < 40; i++) {
+      await runProgram(["/bin/true", `${prefix}-afterwards`]);
+      await Bun.sleep(25);
+    }
     recorder.signal("SIGINT");
     expect((await recorder.end()).code).toBe(0);
     expect(recorder.log).toContain("events were lost; the capture says which");

@@ -2,7 +2,6 @@
 // everything that it keeps.
 
 import type { HostContext } from "../../alert/mod.ts";
-import { networkMemoryDefaults, SensitiveFiles } from "../../normalize/mod.ts";
 import {
   correlationStateMs,
   detectReportMs,
@@ -10,13 +9,13 @@ import {
   processAncestorsMax,
   processBytesMax,
   processesMax,
-  sensorBatchUs,
   userNamespacesMax,
 } from "../config/limits.ts";
 import type { AppConfig } from "../config/mod.ts";
 import type { StartMessage } from "../detect/mod.ts";
 import { bootIdentity } from "./host.ts";
 import { mountNamespace, readPasswd } from "./passwd.ts";
+import { networkOptions, sensorOptions } from "./sensor-options.ts";
 
 /** `logs`: the ring of log lines, when any are read. */
 export function detectOptions(
@@ -25,18 +24,7 @@ export function detectOptions(
   logMemory: SharedArrayBuffer | undefined,
 ): Omit<StartMessage, "type" | "alerts"> {
   return {
-    sensor: {
-      kernelRingBytes: config.sensor.kernelRingSizeBytes,
-      kernelBulkRingBytes: config.sensor.kernelBulkRingSizeBytes,
-      criticalRingBytes: config.sensor.criticalRingSizeBytes,
-      bulkRingBytes: config.sensor.bulkRingSizeBytes,
-      envNames: config.sensor.environmentNames,
-      batchUs: sensorBatchUs,
-      files: {
-        sensitiveNames: new SensitiveFiles(config.sensor.sensitiveFiles).names,
-        excludedPrefixes: config.sensor.fileExcludePaths,
-      },
-    },
+    sensor: sensorOptions(config),
     processes: {
       entriesMax: processesMax,
       exitedMax: exitedProcessesMax,
@@ -45,13 +33,7 @@ export function detectOptions(
     },
     sensitiveFiles: config.sensor.sensitiveFiles,
     compatSystemCalls: config.sensor.compatSystemCalls,
-    network: {
-      sensor: { loopback: config.network.loopback, dnsPorts: config.network.dnsPorts },
-      memory: {
-        ...networkMemoryDefaults,
-        connections: { ...networkMemoryDefaults.connections, intervalMs: config.network.foldIntervalMs },
-      },
-    },
+    network: networkOptions(config),
     namespacesMax: userNamespacesMax,
     hostId: bootIdentity(host),
     hostMountNs: mountNamespace("self"),

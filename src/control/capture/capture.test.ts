@@ -23,6 +23,8 @@ const manifest = encodeManifest({
   hostId: "machine|boot",
   hostMountNs: 4_026_531_840,
   startedMs: 1_700_000_000_000,
+  sensitiveFiles: [],
+  foldIntervalMs: 60_000,
   probes: [{ name: "process_exec", state: "attached", error: "" }],
 });
 

@@ -3,9 +3,10 @@
 
 import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { buildInfo } from "../../build-info.gen.ts";
-import { headerLayout, processLayout, recordKind } from "../../event/mod.ts";
+import { activityKinds, headerLayout, processLayout, recordKind } from "../../event/mod.ts";
 import {
   bootOffsetMs,
+  configureNetwork,
   lost,
   procInventory,
   recordKinds,
@@ -19,9 +20,11 @@ import {
   bootIdentity,
   missingPrerequisites,
   mountNamespace,
+  networkOptions,
   readHost,
   readPasswd,
   readPasswdOf,
+  sensorOptions,
 } from "../agent/mod.ts";
 import {
   captureFlushMs,
@@ -29,7 +32,6 @@ import {
   captureUsersTextMax,
   detectReportMs,
   processesMax,
-  sensorBatchUs,
   userNamespacesMax,
 } from "../config/limits.ts";
 import type { AppConfig } from "../config/mod.ts";
@@ -70,15 +72,7 @@ async function run(command: CaptureCommand, log: Log): Promise<0 | 2 | 64 | 69 |
     return 64;
   }
   try {
-    const { sensor: options } = command.config;
-    const sensor = Sensor.open({
-      kernelRingBytes: options.kernelRingSizeBytes,
-      kernelBulkRingBytes: options.kernelBulkRingSizeBytes,
-      criticalRingBytes: options.criticalRingSizeBytes,
-      bulkRingBytes: options.bulkRingSizeBytes,
-      envNames: options.environmentNames,
-      batchUs: sensorBatchUs,
-    });
+    const sensor = Sensor.open(sensorOptions(command.config));
     try {
       return await new Recorder(command, sensor, file, log).run();
     } finally {
@@ -157,8 +151,6 @@ class Recorder {
     this.#log = log;
     const host = readHost();
     const probes = sensor.probes().map(({ name, state, error }) => ({ name, state, error }));
-    for (const { name, state, error } of probes)
-      if (state === "failed") log.warn("an eBPF program does not run here", { program: name, error });
     const manifest = encodeManifest({
       agent: { version: buildInfo.version, commit: buildInfo.commit },
       kernel: kernelVersion(),
@@ -166,6 +158,8 @@ class Recorder {
       hostId: bootIdentity(host),
       hostMountNs: this.#hostMountNs,
       startedMs: Date.now(),
+      sensitiveFiles: command.config.sensor.sensitiveFiles,
+      foldIntervalMs: command.config.network.foldIntervalMs,
       probes,
     });
     this.#writer = new CaptureWriter(manifest, (bytes) => this.#write(bytes));
@@ -187,6 +181,7 @@ class Recorder {
       this.#writer.clock(bootOffsetMs());
       this.#putUsers(this.#hostMountNs, readPasswd(""));
       this.#sensor.start();
+      this.#enable();
       let flushAt = performance.now() + captureFlushMs;
       let reportAt = performance.now() + detectReportMs;
       while (this.#reason === "") {
@@ -218,11 +213,29 @@ class Recorder {
     }
   }
 
+  /** Everything that a rule might ask about: which rules it will be replayed with is not known. */
+  #enable(): void {
+    const { config } = this.#command;
+    try {
+      this.#sensor.enable([...activityKinds.map(({ kind }) => kind), recordKind.compat], (sensor) => {
+        configureNetwork(sensor, networkOptions(config).sensor);
+      });
+    } catch (error) {
+      if (!(error instanceof SensorError)) throw error;
+      this.#log.warn("activities cannot be recorded", { error: error.message });
+    }
+    for (const { name, state, error } of this.#sensor.probes())
+      if (state === "failed") this.#log.warn("an eBPF program does not run here", { program: name, error });
+  }
+
   /** Takes what is in the rings; false when there was nothing and nothing more will come. */
   #turn(): boolean {
     const woken = this.#sensor.wait(captureSleepMs);
     const { critical, bulk } = this.#sensor;
-    const taken = critical.drain(this.#takeCritical, drainMax) + bulk.drain(this.#takeBulk, drainMax);
+    // In the order of the live agent: an activity comes when all process starts before it have come.
+    const bulkEnd = bulk.end;
+    let taken = critical.drain(this.#takeCritical, drainMax);
+    if (taken < drainMax) taken += bulk.drain(this.#takeBulk, drainMax, bulkEnd);
     return taken > 0 || (woken & waitResult.drained) === 0;
   }
 
@@ -267,7 +280,8 @@ class Recorder {
   }
 
   #putCounters(): void {
-    this.#writer.json(entryType.counters, this.#sensor.counters());
+    const { activities, ...processes } = this.#sensor.counters();
+    this.#writer.json(entryType.counters, { ...processes, ...activities });
   }
 
   /** After the first failure nothing more is written: what comes after a gap would be another stream. */
@@ -291,7 +305,9 @@ class Recorder {
     const records = Object.fromEntries(this.#records);
     const entries = this.#writer.entries;
     const digest = this.#writer.end({ reason: this.#reason, endedMs: Date.now(), entries, records, counters });
-    const losses = recordKinds.reduce((sum, kind) => sum + lost(counters[kind]), 0);
+    const losses =
+      recordKinds.reduce((sum, kind) => sum + lost(counters[kind]), 0) +
+      Object.values(counters.activities).reduce((sum, one) => sum + lost(one), 0);
     const facts = { path: this.#command.output, reason: this.#reason, records: entries, lost: losses };
     if (this.#failure === undefined) {
       this.#file.sync();

@@ -2,7 +2,7 @@
 
 import type { HostContext } from "../../alert/mod.ts";
 import { abiDigest, abiVersion } from "../../event/mod.ts";
-import { captureManifestTextMax } from "../config/limits.ts";
+import { captureManifestTextMax, configListLengthMax } from "../config/limits.ts";
 import { CaptureError } from "./format.ts";
 
 export interface CaptureManifest {
@@ -16,6 +16,9 @@ export interface CaptureManifest {
   readonly hostMountNs: number;
   /** Milliseconds since the epoch. */
   readonly startedMs: number;
+  /** Of the configuration that it was recorded with: which files being read is an event, and how long connections are folded. */
+  readonly sensitiveFiles: readonly string[];
+  readonly foldIntervalMs: number;
   readonly probes: readonly { readonly name: string; readonly state: string; readonly error: string }[];
 }
 
@@ -50,6 +53,8 @@ export function decodeManifest(bytes: Buffer): CaptureManifest {
     hostId: textOf(root.hostId),
     hostMountNs: numberOf(root.hostMountNs),
     startedMs: numberOf(root.startedMs),
+    sensitiveFiles: listOf(root.sensitiveFiles, sensitiveMax),
+    foldIntervalMs: numberOf(root.foldIntervalMs),
     probes: probes.map(({ name, state, error }) => ({
       name: textOf(name),
       state: textOf(state),
@@ -60,6 +65,8 @@ export function decodeManifest(bytes: Buffer): CaptureManifest {
 
 const probesMax = 1024;
 const listMax = 64;
+/** As many as a configuration may have. */
+const sensitiveMax = configListLengthMax;
 
 type Loose = Readonly<Record<string, unknown>>;
 const objectOf = (value: unknown): Loose =>
@@ -67,9 +74,9 @@ const objectOf = (value: unknown): Loose =>
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value.slice(0, captureManifestTextMax).toWellFormed() : "";
 const numberOf = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
-const listOf = (value: unknown): string[] =>
+const listOf = (value: unknown, max = listMax): string[] =>
   (Array.isArray(value) ? value : [])
-    .slice(0, listMax)
+    .slice(0, max)
     .map(textOf)
     .filter((text) => text !== "");
 

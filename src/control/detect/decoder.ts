@@ -1,10 +1,33 @@
 // Records to events, with all that is remembered between them: the same for the live sensor and for the replay of what a sensor
 // delivered. Whoever owns it feeds it records in order, the names of users and the clock; it asks the machine for nothing.
 
-import { type AlertInput, type EventContext, liveEventContext, liveProcessContext } from "../../alert/mod.ts";
+import {
+  type AlertInput,
+  auditEventContext,
+  type EventContext,
+  liveEventContext,
+  liveProcessContext,
+  processContext,
+} from "../../alert/mod.ts";
 import { type FieldTable, headerLayout, recordKind } from "../../event/mod.ts";
-import { type AnyLiveEvent, Normalizer, type NormalizerStats } from "../../normalize/mod.ts";
-import { BootClock, ProcessCache, type ProcessCacheOptions, parsePasswd, UserNames } from "../../state/mod.ts";
+import {
+  type AnyLiveEvent,
+  AuditEvent,
+  NetworkMemory,
+  type NetworkMemoryOptions,
+  type NormalizeContext,
+  Normalizer,
+  type NormalizerStats,
+  type SensitiveFiles,
+} from "../../normalize/mod.ts";
+import {
+  BootClock,
+  ProcessCache,
+  type ProcessCacheOptions,
+  type ProcessEntry,
+  parsePasswd,
+  UserNames,
+} from "../../state/mod.ts";
 
 /** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
 const earlySizeMaxBytes = 4 * 1024 * 1024;
@@ -15,6 +38,9 @@ export interface DecoderOptions {
   readonly namespacesMax: number;
   readonly hostId: string;
   readonly hostMountNs: number;
+  /** Files whose being read is an event. */
+  readonly sensitive: SensitiveFiles;
+  readonly network: NetworkMemoryOptions;
   /** Milliseconds since the epoch at CLOCK_BOOTTIME 0. */
   readonly bootOffsetMs: () => number;
   /** As in UserNames. */
@@ -33,26 +59,27 @@ export class RecordDecoder {
   readonly processes: ProcessCache;
   readonly users: UserNames;
   readonly clock: BootClock;
-  readonly #normalizer: Normalizer;
-  readonly #hostId: string;
+  readonly normalizer: Normalizer;
+  readonly context: NormalizeContext;
 
   constructor(options: DecoderOptions) {
-    const { fields, hostId, hostMountNs, namespacesMax, nowMs } = options;
-    this.#hostId = hostId;
+    const { fields, hostId, hostMountNs, namespacesMax, nowMs, sensitive } = options;
     this.clock = new BootClock(options.bootOffsetMs);
     this.processes = new ProcessCache(options.processes);
     const wanted = options.usersWanted;
     this.users = new UserNames({ namespacesMax, hostMountNs, wanted, ...(nowMs === undefined ? {} : { nowMs }) });
     const { processes, users, clock } = this;
-    this.#normalizer = new Normalizer({ fields, processes, users, hostId, clock });
+    const network = new NetworkMemory(options.network);
+    this.context = { fields, processes, users, hostId, sensitive, network };
+    this.normalizer = new Normalizer({ ...this.context, clock });
   }
 
   get stats(): Readonly<NormalizerStats> {
-    return this.#normalizer.stats;
+    return this.normalizer.stats;
   }
 
   get inventoryDone(): boolean {
-    return this.#normalizer.inventoryDone;
+    return this.normalizer.inventoryDone;
   }
 
   /**
@@ -61,16 +88,16 @@ export class RecordDecoder {
    */
   take(bytes: Buffer, at: number): AnyLiveEvent | undefined {
     try {
-      return this.#normalizer.take(bytes, at);
+      return this.normalizer.take(bytes, at);
     } catch {
-      this.#normalizer.stats.malformed++;
+      this.normalizer.stats.malformed++;
       return undefined;
     }
   }
 
   /** Another event of the record that {@link take} was given last, or `undefined`. Asked until there is none. */
   next(): AnyLiveEvent | undefined {
-    return this.#normalizer.next();
+    return this.normalizer.next();
   }
 
   /** Puts a table of users in place; `undefined`: whoever lived there is gone. */
@@ -79,11 +106,19 @@ export class RecordDecoder {
     else this.users.set(mountNs, parsePasswd(passwd));
   }
 
-  /** Joined now: what is known at this moment, about the event that {@link take} gave last. */
-  contextOf(event: AnyLiveEvent): LiveContext {
+  /** A process as an alert shows it. */
+  processContextOf(entry: ProcessEntry): LiveContext["process"] {
     const { processes, users, clock } = this;
-    const process = liveProcessContext(event, { processes, users, clock, hostId: this.#hostId });
-    return { event: liveEventContext(event), process };
+    return processContext(entry, { processes, users, clock, hostId: this.context.hostId });
+  }
+
+  /** Joined now: what is known at this moment, about the event that {@link take} gave last, or an audit record made from it. */
+  contextOf(event: AnyLiveEvent | AuditEvent): LiveContext {
+    const { processes, users, clock } = this;
+    const sources = { processes, users, clock, hostId: this.context.hostId };
+    return event instanceof AuditEvent
+      ? { event: auditEventContext(event), process: liveProcessContext(event.base, sources) }
+      : { event: liveEventContext(event), process: liveProcessContext(event, sources) };
   }
 }
 
@@ -107,6 +142,11 @@ export class EarlyRecords {
     this.#bytes += size;
     this.#held.push(Buffer.from(bytes.subarray(at, at + size)));
     return "held";
+  }
+
+  /** Is there a record about this process? */
+  has(pid: number): boolean {
+    return this.#held.some((record) => record.readUInt32LE(headerLayout.pid) === pid);
   }
 
   /** All that was held, in order. */

@@ -4,7 +4,6 @@
 // It sleeps in native code and so hears no messages; the main thread rings (`wakeSensor`) after posting one, and the loop
 // then gives its event loop one turn.
 
-import { auditEventContext, liveEventContext, liveProcessContext, processContext } from "../../alert/mod.ts";
 import {
   type DetectorSet,
   DetectorStore,
@@ -24,7 +23,6 @@ import {
   type Catalogue,
   createCatalogue,
   FieldTable,
-  headerLayout,
   liveSources,
   processLayout,
   recordKind,
@@ -33,12 +31,10 @@ import {
 } from "../../event/mod.ts";
 import {
   type AnyLiveEvent,
-  AuditEvent,
+  type AuditEvent,
   AuditTrail,
   logServices,
-  NetworkMemory,
-  type NormalizeContext,
-  Normalizer,
+  type Normalizer,
   RecordedEvent,
   SensitiveFiles,
 } from "../../normalize/mod.ts";
@@ -53,10 +49,11 @@ import {
   ShimError,
   waitResult,
 } from "../../sensor/mod.ts";
-import { BootClock, ProcessCache, parsePasswd, UserNames } from "../../state/mod.ts";
+import type { ProcessCache } from "../../state/mod.ts";
 import { throttleEventsMax } from "../config/limits.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
 import { auditNeeds } from "./audit-rules.ts";
+import { EarlyRecords, RecordDecoder } from "./decoder.ts";
 import { executableOf } from "./executable.ts";
 import { Guard, guardKinds } from "./guard.ts";
 import {
@@ -74,8 +71,6 @@ declare const self: Worker;
 
 /** Records taken from one ring before the loop looks at anything else: about 20 ms of work, so that no ring and no message waits long. */
 const drainMax = 8192;
-/** Bytes of records held until the inventory is there: some thousand starts. Then the first alerts would rather lack a parent than come late. */
-const earlySizeMaxBytes = 4 * 1024 * 1024;
 /** Ancestors through which a container's passwd is looked for. */
 const ancestorsAskedMax = 8;
 /** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
@@ -127,10 +122,8 @@ class DetectLoop {
   readonly #sensor: Sensor;
   readonly #fields = new FieldTable();
   readonly #catalogue: Catalogue;
+  readonly #decoder: RecordDecoder;
   readonly #processes: ProcessCache;
-  readonly #users: UserNames;
-  readonly #clock = new BootClock(bootOffsetMs);
-  readonly #context: NormalizeContext;
   readonly #sensitive: SensitiveFiles;
   readonly #normalizer: Normalizer;
   readonly #alerts: RingWriter;
@@ -145,8 +138,7 @@ class DetectLoop {
   #generation = 0;
   #hits = 0;
   /** Live records that came before the end of the inventory; `undefined` once it is there. */
-  #early: Buffer[] | undefined = [];
-  #earlyBytes = 0;
+  #early: EarlyRecords | undefined = new EarlyRecords();
   #detached = false;
   readonly #storm = new StormWatch();
   readonly #guard = new Guard(process.pid, process.ppid, send);
@@ -173,17 +165,21 @@ class DetectLoop {
     this.#logs = start.logs === undefined ? undefined : new LogIntake(start.logs, this.#fields);
     const live = [...liveSources.linux].filter((name) => this.#logs !== undefined || !logSources.has(name));
     this.#catalogue = createCatalogue({ live: new Set(live), platform: "linux" });
-    this.#processes = new ProcessCache(start.processes);
-    this.#users = new UserNames({
-      namespacesMax: start.namespacesMax,
-      hostMountNs: start.hostMountNs,
-      wanted: (mountNs, pid) => send({ type: "users-wanted", mountNs, pids: this.#livingIn(mountNs, pid) }),
-    });
-    this.#users.set(start.hostMountNs, parsePasswd(start.passwd));
-    const shared = { fields: this.#fields, processes: this.#processes, users: this.#users, hostId: start.hostId };
-    this.#context = { ...shared, network: new NetworkMemory(start.network.memory) };
     this.#sensitive = new SensitiveFiles(start.sensitiveFiles);
-    this.#normalizer = new Normalizer({ ...this.#context, clock: this.#clock, sensitive: this.#sensitive });
+    this.#decoder = new RecordDecoder({
+      fields: this.#fields,
+      processes: start.processes,
+      namespacesMax: start.namespacesMax,
+      hostId: start.hostId,
+      hostMountNs: start.hostMountNs,
+      sensitive: this.#sensitive,
+      network: start.network.memory,
+      bootOffsetMs,
+      usersWanted: (mountNs, pid) => send({ type: "users-wanted", mountNs, pids: this.#livingIn(mountNs, pid) }),
+    });
+    this.#decoder.setUsers(start.hostMountNs, start.passwd);
+    this.#processes = this.#decoder.processes;
+    this.#normalizer = this.#decoder.normalizer;
     send({ type: "opened", handle: sensor.handle, memory: sensor.memory, probes: sensor.probes() });
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
     // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
@@ -194,8 +190,7 @@ class DetectLoop {
   take(message: ToDetect): void {
     if (message.type === "rules") this.#trySwap(message);
     else if (message.type === "users") {
-      if (message.passwd === undefined) this.#users.forget(message.mountNs);
-      else this.#users.set(message.mountNs, parsePasswd(message.passwd));
+      this.#decoder.setUsers(message.mountNs, message.passwd);
     } else if (message.type === "ask") send({ type: "report", report: this.#report() });
     else if (message.type === "scan-settled") this.#yara?.settle(message);
     else if (message.type === "scan-forget") this.#yara?.forget();
@@ -230,7 +225,7 @@ class DetectLoop {
       if ((woken & waitResult.woken) !== 0 || isReportDue) await new Promise((resolve) => setImmediate(resolve));
       if (isReportDue) {
         reportAt = performance.now() + this.#start.reportMs;
-        this.#clock.measure();
+        this.#decoder.clock.measure();
         this.#guard.detached(this.#sensor.check());
         this.#guard.rest();
         send({ type: "report", report: this.#report() });
@@ -265,16 +260,9 @@ class DetectLoop {
   };
 
   #takeRecord(bytes: Buffer, at: number): void {
-    let event: AnyLiveEvent | undefined;
-    try {
-      event = this.#normalizer.take(bytes, at);
-    } catch {
-      // A record that contradicts itself: one event is lost and counted, not all that come after it.
-      this.#normalizer.stats.malformed++;
-      return;
-    }
+    let event = this.#decoder.take(bytes, at);
     // A record of the DNS may hold several messages.
-    for (; event !== undefined; event = this.#normalizer.next()) {
+    for (; event !== undefined; event = this.#decoder.next()) {
       this.#guard.take(event);
       this.#router?.route(event);
       this.#audit?.take(event);
@@ -288,28 +276,17 @@ class DetectLoop {
 
   readonly #route = (event: LiveEvent): void => this.#router?.route(event);
 
-  /**
-   * Keeps a live record until the inventory is complete: the programs report from the moment they are attached, and an alert about
-   * a process whose parent comes later in the ring would not know that parent. False when it must be taken now.
-   */
+  /** Keeps a live record until the inventory is complete. False when it must be taken now. */
   #hold(bytes: Buffer, at: number): boolean {
-    const kind = bytes.readUInt16LE(at + headerLayout.kind);
-    if (kind === recordKind.task || kind === recordKind.inventoryEnd) return false;
-    const size = bytes.readUInt32LE(at + headerLayout.size);
-    if (this.#earlyBytes + size > earlySizeMaxBytes) {
-      this.#takeEarly();
-      return false;
-    }
-    this.#earlyBytes += size;
-    this.#early?.push(Buffer.from(bytes.subarray(at, at + size)));
-    return true;
+    const what = this.#early?.hold(bytes, at);
+    if (what === "full") this.#takeEarly();
+    return what === "held";
   }
 
   /** Takes what was held, in order, and holds nothing any more. */
   #takeEarly(): void {
-    const early = this.#early ?? [];
+    const early = this.#early?.records ?? [];
     this.#early = undefined;
-    this.#earlyBytes = 0;
     for (const record of early) this.#takeRecord(record, 0);
   }
 
@@ -326,7 +303,7 @@ class DetectLoop {
   /** Has the kernel told of this process, in the inventory or since? */
   #isKnown(pid: number): boolean {
     if (this.#processes.find(pid, -1) !== undefined) return true;
-    return this.#early?.some((record) => record.readUInt32LE(headerLayout.pid) === pid) === true;
+    return this.#early?.has(pid) === true;
   }
 
   readonly #takeBulk = (at: number): void => {
@@ -371,7 +348,7 @@ class DetectLoop {
       this.#router = new SensorEventRouter<LiveEvent>(this.#yara === undefined ? [sigma] : [sigma, this.#yara]);
     } else this.#store.swap(next);
     const demand = auditNeeds(message.rules, (logsource) => this.#catalogue.route(logsource));
-    this.#audit = demand && new AuditTrail(demand, this.#context, this.#route);
+    this.#audit = demand && new AuditTrail(demand, this.#decoder.context, this.#route);
     this.#sensitive.also(this.#audit?.reads ?? []);
     this.#sensor.sensitiveNames = this.#sensitive.names;
     this.#enable(engine, indicators);
@@ -497,15 +474,13 @@ class DetectLoop {
   }
 
   #contextOf(event: LiveEvent): Pick<AlertMessage, "event" | "process"> {
-    const sources = { processes: this.#processes, users: this.#users, clock: this.#clock, hostId: this.#start.hostId };
-    if (event instanceof AuditEvent)
-      return { event: auditEventContext(event), process: liveProcessContext(event.base, sources) };
-    if (!(event instanceof RecordedEvent))
-      return { event: liveEventContext(event), process: liveProcessContext(event, sources) };
+    if (!(event instanceof RecordedEvent)) return this.#decoder.contextOf(event);
     const context = logEventContext(event, this.#logs?.pathOf(event) ?? "");
     const pid = LogIntake.writerOf(event);
     const writer = pid === undefined ? undefined : this.#processes.find(pid, -1);
-    return writer === undefined ? { event: context } : { event: context, process: processContext(writer, sources) };
+    return writer === undefined
+      ? { event: context }
+      : { event: context, process: this.#decoder.processContextOf(writer) };
   }
 
   /**

@@ -1,4 +1,5 @@
 /** The door of `control/detect`: what runs in the detect worker, and the messages it exchanges with the main thread. */
+export { auditNeeds } from "./audit-rules.ts";
 export { EarlyRecords, type LiveContext, RecordDecoder } from "./decoder.ts";
 export { runDetectLoop } from "./loop.ts";
 export {

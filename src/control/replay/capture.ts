@@ -7,7 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostContext } from "../../alert/mod.ts";
 import { type FieldTable, headerLayout, type NormalizedEvent } from "../../event/mod.ts";
-import type { AnyLiveEvent } from "../../normalize/mod.ts";
+import {
+  type AnyLiveEvent,
+  type AuditDemand,
+  AuditEvent,
+  AuditTrail,
+  networkMemoryDefaults,
+  SensitiveFiles,
+} from "../../normalize/mod.ts";
 import { type CaptureEntry, type CaptureManifest, CaptureReader, entriesOf, entryType } from "../capture/mod.ts";
 import {
   exitedProcessesMax,
@@ -149,11 +156,12 @@ export class CaptureStream {
   #due: Buffer[] = [];
   #dueAt = 0;
   #event: AnyLiveEvent | undefined;
+  #audit: AuditTrail | undefined;
   #sequence = 0;
   #bootOffsetMs = 0;
 
   constructor(options: CaptureStreamOptions) {
-    const { hostId, hostMountNs, host } = options.manifest;
+    const { hostId, hostMountNs, host, sensitiveFiles, foldIntervalMs } = options.manifest;
     this.host = host;
     this.input = options.input;
     this.#blocksLeft = options.blocks;
@@ -169,6 +177,11 @@ export class CaptureStream {
       namespacesMax: userNamespacesMax,
       hostId,
       hostMountNs,
+      sensitive: new SensitiveFiles(sensitiveFiles),
+      network: {
+        ...networkMemoryDefaults,
+        connections: { ...networkMemoryDefaults.connections, intervalMs: foldIntervalMs },
+      },
       bootOffsetMs: () => this.#bootOffsetMs,
       usersWanted: () => {},
       nowMs: () => 0,
@@ -201,10 +214,31 @@ export class CaptureStream {
     await this.close();
   }
 
-  /** What an alert says about the event at the head. */
-  context(): LiveContext {
-    if (this.#event === undefined) throw new Error("Cannot give the context of no event");
-    return this.#decoder.contextOf(this.#event);
+  /**
+   * Audit records that rules ask for are made of events from now on (as the live agent makes them): `route` gets each while
+   * {@link audit} runs.
+   */
+  makeAudit(demand: AuditDemand, route: (event: AuditEvent) => void): void {
+    this.#audit = new AuditTrail(demand, this.#decoder.context, (event) => {
+      if (event instanceof AuditEvent) route(event);
+    });
+  }
+
+  /** Makes the audit records of the event at the head. */
+  audit(): void {
+    if (this.#event !== undefined) this.#audit?.take(this.#event);
+  }
+
+  /** A position for an event that was made of the one at the head. */
+  nextSequence(): number {
+    return this.#sequence++;
+  }
+
+  /** What an alert says about the event at the head, or about one that was made of it. */
+  context(made?: AuditEvent): LiveContext {
+    const event = made ?? this.#event;
+    if (event === undefined) throw new Error("Cannot give the context of no event");
+    return this.#decoder.contextOf(event);
   }
 
   async close(): Promise<void> {

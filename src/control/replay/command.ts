@@ -6,9 +6,10 @@ import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { SigmaDetectionHandler } from "../../detect/mod.ts";
 import type { CorrelationStats } from "../../detect/sigma/mod.ts";
-import { FieldTable, type NormalizedEvent } from "../../event/mod.ts";
+import { FieldTable, type NormalizedEvent, replayCatalogue } from "../../event/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
+import { auditNeeds } from "../detect/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
@@ -120,6 +121,7 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
     ...command,
     fields,
     log,
+    auditDemand: auditNeeds(spec.rules, replayCatalogue.route),
     readers: { spec, count: Math.min(availableParallelism(), readersMax) },
     ...(progress === undefined
       ? {}

@@ -126,6 +126,8 @@ function capture(): Buffer {
     hostId: "machine|boot",
     hostMountNs: 9,
     startedMs: 0,
+    sensitiveFiles: [],
+    foldIntervalMs: 60_000,
     probes: [],
   });
   const parts: Buffer[] = [];

@@ -5,7 +5,7 @@
 import type { AlertInput } from "../../alert/mod.ts";
 import { type EventHandler, type Hit, isStaged } from "../../detect/mod.ts";
 import type { FieldTable, NormalizedEvent } from "../../event/mod.ts";
-import { JsonNormalizer } from "../../normalize/mod.ts";
+import { type AuditDemand, JsonNormalizer } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
 import { type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
 import { Hosts, recordedContext } from "./context.ts";
@@ -35,6 +35,8 @@ export interface ReplayOptions {
    * each input when they are kept apart.
    */
   readonly makeHandler: (emit: (event: NormalizedEvent, hit: Hit) => void) => EventHandler<NormalizedEvent>;
+  /** The audit records that rules ask for, made of captured events; `undefined` when no rule does. */
+  readonly auditDemand?: AuditDemand | undefined;
   /** Gets every alert, in order; a promise is waited for, so that a slow output slows the replay down. `false` stops the replay. */
   readonly emit: (alert: AlertInput) => boolean | Promise<boolean>;
   /** Gets how many stored bytes were read, of how many (0 when that is not known), and the events so far; often. */
@@ -76,6 +78,8 @@ class Replay {
   readonly #hosts = new Hosts();
   /** What was read, by its number; in the order of reading. */
   readonly #sources = new Map<number, SourceRead>();
+  /** Alerts about audit records that were made of the event of a capture and are not told yet. */
+  readonly #auditDue: (Omit<AlertInput, "replay"> & { readonly hit: Hit; readonly sequence: number })[] = [];
   /** Captures, by their first reading. */
   readonly #captures: CapturedSource[] = [];
   readonly #before: Before;
@@ -213,7 +217,7 @@ class Replay {
 
   async #evaluate(sorter: TimeSorter, detectors: Detectors): Promise<void> {
     const { hits } = detectors;
-    const captures = await this.#openCaptures();
+    const captures = await this.#openCaptures(detectors);
     try {
       for (const pending of sorter.drain()) {
         if (captures.length > 0) await this.#captured(captures, pending, detectors);
@@ -257,16 +261,36 @@ class Replay {
           await this.#tell(hits, head.input, { event, process, host: first.host, sequence: head.sequence });
           hits.length = 0;
         }
+        await this.#audited(first, detectors);
       }
       await first.advance();
     }
   }
 
-  async #openCaptures(): Promise<CaptureStream[]> {
+  /** Evaluates the audit records that are made of the event at the head: each is valid only while it is made. */
+  async #audited(stream: CaptureStream, { hits }: Detectors): Promise<void> {
+    stream.audit();
+    const due = this.#auditDue.splice(0);
+    hits.length = 0;
+    for (const { hit, ...about } of due) await this.#tell([hit], stream.input, about);
+  }
+
+  async #openCaptures(detectors: Detectors): Promise<CaptureStream[]> {
     const streams: CaptureStream[] = [];
+    const { auditDemand } = this.#options;
     for (const capture of this.#captures) {
       const stream = await openCapture(capture, this.#options.fields);
       if (stream === undefined) continue;
+      if (auditDemand !== undefined)
+        stream.makeAudit(auditDemand, (made) => {
+          const { hits } = detectors;
+          detectors.of(stream.input).handle(made);
+          const sequence = stream.nextSequence();
+          for (const hit of hits.splice(0)) {
+            const { event, process } = stream.context(made);
+            this.#auditDue.push({ hit, event, process, host: stream.host, sequence });
+          }
+        });
       await stream.advance();
       streams.push(stream);
     }
