@@ -2,7 +2,7 @@
 // page works, asks for nothing and lets no text of an event become anything but text.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReportData } from "../../src/control/report/mod.ts";
@@ -115,6 +115,23 @@ describe("replay --report", () => {
     replay("second.html");
     expect(readFileSync(join(folder, "second.html"), "utf8")).toBe(html);
     expect(statSync(join(folder, "second.html")).mode & 0o777).toBe(0o600);
+  });
+
+  test("gives the same bytes from several files, whichever reader is done first", () => {
+    mkdirSync(join(folder, "many"));
+    for (let file = 0; file < 6; file++) {
+      const own = events.filter((_, at) => at % 6 === file).slice(0, file === 0 ? 40 : 3);
+      writeFileSync(join(folder, `many/${file}.ndjson`), own.map((event) => `${JSON.stringify(event)}\n`).join(""));
+    }
+    const bytes = [1, 2, 3].map((run) => {
+      replay(`many-${run}.html`, "many");
+      return readFileSync(join(folder, `many-${run}.html`), "utf8");
+    });
+    expect(bytes[1]).toBe(bytes[0]);
+    expect(bytes[2]).toBe(bytes[0]);
+    const paths = dataOf(bytes[0] ?? "").inputs.map(({ path }) => path);
+    // In the order of the command line; `events.ndjson` stands last on it.
+    expect(paths).toEqual([...[0, 1, 2, 3, 4, 5].map((file) => `many/${file}.ndjson`), "events.ndjson"]);
   });
 
   test("leaves out what the output leaves out", () => {

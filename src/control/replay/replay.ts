@@ -343,7 +343,8 @@ class Replay {
     return {
       summary,
       faultCount: this.#faults,
-      inputs: [...this.#sources.values()],
+      // Several readers finish in any order.
+      inputs: [...this.#sources.values()].sort((a, b) => a.input - b.input),
       exitCode: this.#isUsage ? 64 : found ? 1 : this.#isPartial ? 2 : 0,
     };
   }
