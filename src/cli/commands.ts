@@ -216,7 +216,7 @@ export const commands = [
         doc: "the rule: its id, title, file name or path",
         more: "A path is read by itself, whatever the configuration says; a file of several rules has all of them explained.",
       }),
-      flag({ name: "event", value: type.pathOrStdin, doc: "recorded events: EVTX, NDJSON, JSON; - is stdin" }),
+      flag({ name: "event", value: type.pathOrStdin, doc: "recorded events, as replay reads them; - is stdin" }),
       flag({
         name: "limit",
         value: type.count,

@@ -36,7 +36,7 @@ export const isRecording = (name: string): boolean => recordings.test(name) || l
 export const isLogName = (name: string): boolean => !recordings.test(name) && logs.test(name);
 
 /** Whether a member of an archive is none that somebody put there: hidden, or what macOS adds to archives. */
-export const isHidden = (name: string): boolean => /(?:^|[/\\])(?:\.|__MACOSX[/\\])/.test(name);
+export const isHidden = (name: string): boolean => /(?:^|[/\\])(?:\.(?!\.?[/\\])|__MACOSX[/\\])/.test(name);
 
 export function findInputs(paths: readonly string[]): Inputs {
   const files: InputFile[] = [];

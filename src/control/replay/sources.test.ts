@@ -170,6 +170,17 @@ describe("an archive", () => {
     expect(await read(zip())).toEqual([{ problem: ": no recording is in the archive" }]);
   });
 
+  test("may have members with names that lead elsewhere: nothing is written by them", async () => {
+    const names = ["../../etc/passwd.json", "/abs.json", "./here.json", "a\n\x1b[31m.json", `${"x".repeat(5000)}.json`];
+    expect(await read(zip(...names.map((name) => ({ name, content: "1" }))))).toEqual([
+      { problem: ": a name is longer than 4096 bytes" },
+      "!../../etc/passwd.json: 1",
+      "!./here.json: 1",
+      "!/abs.json: 1",
+      "!a\n\x1b[31m.json: 1",
+    ]);
+  });
+
   test("loses a member that is encrypted, damaged, or packed in an unknown way, and no other", async () => {
     const archive = zip(
       { name: "a.json", content: "x", isEncrypted: true },
