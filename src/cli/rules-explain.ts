@@ -11,7 +11,7 @@ import {
   ruleStates,
   withPipelines,
 } from "../control/rules/mod.ts";
-import { type Explanation, explain, type RuleHeader, type RuleIr } from "../detect/sigma/mod.ts";
+import { type Explanation, explain, isKeywordsOnly, type RuleHeader, type RuleIr } from "../detect/sigma/mod.ts";
 import { createCatalogue, FieldTable, liveSources, type Platform, replayCatalogue, sourceRow } from "../event/mod.ts";
 import type { RecordedEvent } from "../normalize/mod.ts";
 import { nearest, printable } from "../std/mod.ts";
@@ -168,7 +168,7 @@ interface About {
 function aboutRule(rule: RuleIr, platform: Platform): About {
   const { id, title, file, line, level, status, logsource, conditions } = rule;
   const catalogue = createCatalogue({ live: liveSources[platform], platform });
-  const route = catalogue.route(logsource);
+  const route = catalogue.route(logsource, isKeywordsOnly(rule));
   const ids = "sources" in route ? route.sources : [];
   const names = [...new Set(rule.predicates.flatMap(({ field }) => field ?? []))];
   const [judged] = ruleStates({ rules: [rule], correlations: [] }, platform);

@@ -116,7 +116,7 @@ function inertRules({ rules, correlations }: SigmaRules, platform: Platform): re
   const catalogue = createCatalogue({ live: liveSources[platform], platform });
   const engine = new Engine(rules, {
     slots: new FieldTable(),
-    route: (logsource) => catalogue.route(logsource),
+    route: (logsource, isKeywordsOnly) => catalogue.route(logsource, isKeywordsOnly),
     fieldReason: (source, field) => catalogue.fieldReason(source, field),
     correlations,
   });

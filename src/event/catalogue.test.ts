@@ -19,6 +19,20 @@ const names = (logsource: LogSource, catalogue = replayCatalogue): string[] => {
 const linux = createCatalogue({ live: liveSources.linux, platform: "linux" });
 
 describe("routing a rule's log source", () => {
+  test("a live rule of keywords for a whole product sees command lines and logs, and has nothing else watched", () => {
+    const route = linux.route({ product: "linux" }, true);
+    const seen = "sources" in route ? route.sources.map((id) => sourceRow(id).name).sort() : [];
+    const logs = ["auth", "clamav", "cron", "guacamole", "sshd", "su", "sudo", "syslog", "vsftpd"];
+    expect(seen).toEqual([...logs.map((name) => `linux/${name}`), "linux/process_creation"].sort());
+    // With a field it may mean any event, and of a recording every text is searched.
+    expect(names({ product: "linux" }, linux)).toContain("linux/file_event");
+    expect(names({ product: "linux" }, linux)).not.toContain("linux/auditd");
+    expect(replayCatalogue.route({ product: "linux" }, true)).toEqual(replayCatalogue.route({ product: "linux" }));
+    expect(linux.route({ product: "linux", category: "file_event" }, true)).toEqual(
+      linux.route({ product: "linux", category: "file_event" }),
+    );
+  });
+
   test("a category of a product means Sysmon's event and its equivalents of the Security log", () => {
     expect(names({ product: "windows", category: "process_creation" })).toEqual([
       "windows/process_creation",

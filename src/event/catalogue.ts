@@ -10,6 +10,8 @@ export type { SourceRow } from "./catalogue-table.ts";
 
 export type Platform = "linux" | "windows";
 
+const logServices = ["auth", "syslog", "sshd", "sudo", "su", "cron", "clamav", "vsftpd", "guacamole"];
+
 /** Names of the sources that this version's sensors deliver, by platform. */
 export const liveSources: Readonly<Record<Platform, ReadonlySet<string>>> = {
   linux: new Set([
@@ -19,13 +21,19 @@ export const liveSources: Readonly<Record<Platform, ReadonlySet<string>>> = {
     // Made from the others.
     "linux/auditd",
     // From the journal and log files.
-    ...["auth", "syslog", "sshd", "sudo", "su", "cron", "clamav", "vsftpd", "guacamole"].map((name) => `linux/${name}`),
+    ...logServices.map((name) => `linux/${name}`),
   ]),
   windows: new Set<string>(),
 };
 
 /** Live sources whose events are made from those of others: seen only by rules that name their service. */
 const derivedSources: ReadonlySet<string> = new Set(["linux/auditd"]);
+
+/** Live sources of text: command lines and logs. */
+const textSources: ReadonlySet<string> = new Set([
+  "linux/process_creation",
+  ...logServices.map((name) => `linux/${name}`),
+]);
 
 export interface CatalogueOptions {
   /** Names of the sources that a sensor feeds; `all` for recordings, which may hold anything. */
@@ -37,8 +45,11 @@ export interface CatalogueOptions {
 export interface Catalogue {
   /** Index is the SourceId. */
   readonly sources: readonly SourceRow[];
-  /** The sources whose events a rule with this log source sees, or why none. O(sources); meant for loading rules. */
-  route(logsource: LogSource): Route;
+  /**
+   * The sources whose events a rule with this log source sees, or why none; a live rule of nothing but keywords for a whole product
+   * sees command lines and logs. O(sources); meant for loading rules.
+   */
+  route(logsource: LogSource, isKeywordsOnly?: boolean): Route;
   /**
    * Why `field` is never present in events of `source`, or has none of the values that satisfy; `undefined` when it may. Recordings
    * may hold any field with any value.
@@ -92,12 +103,15 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
   const { live, platform } = options;
   return {
     sources: sourceTable,
-    route(logsource) {
+    route(logsource, isKeywordsOnly = false) {
       const wanted = normalize(logsource);
       const sources: SourceId[] = [];
       const silent: string[] = [];
       for (const [id, source] of sourceTable.entries()) {
         if (!sees(wanted, source)) continue;
+        // Words are looked for where people and programs write them. Every other live source would have to be watched for them,
+        // and an event of each would be told again: at the end of a process, of its file, of its connection.
+        if (live !== "all" && isKeywordsOnly && isWholeProduct(wanted) && !textSources.has(source.name)) continue;
         // Made from events of other sources, which such a rule sees already.
         if (live !== "all" && wanted.service === "" && derivedSources.has(source.name)) continue;
         if (live === "all" || live.has(source.name)) sources.push(id);
@@ -116,6 +130,9 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 
 /** Every recording: all sources exist and any field may be there. */
 export const replayCatalogue: Catalogue = createCatalogue({ live: "all" });
+
+const isWholeProduct = ({ product, category, service }: Wanted): boolean =>
+  product !== "" && category === "" && service === "";
 
 interface Wanted {
   readonly product: string;

@@ -217,6 +217,7 @@ class Agent {
         this.#restarts++;
         log.error("the detect worker died", { reason, restarted: !isFinal });
         this.#loss.restart();
+        this.#logs?.restarted();
         this.#faultsTold = 0;
         this.#state("detect_worker_died", "The detect worker died", { reason, restarted: !isFinal }, "failure");
         if (isFinal) this.#end("fault");

@@ -324,7 +324,7 @@ class DetectLoop {
     const began = performance.now();
     const engine = new Engine(message.rules, {
       slots: this.#fields,
-      route: (logsource) => this.#catalogue.route(logsource),
+      route: (logsource, isKeywordsOnly) => this.#catalogue.route(logsource, isKeywordsOnly),
       fieldReason: (source, field, satisfies) => this.#catalogue.fieldReason(source, field, satisfies),
       correlations: message.correlations,
     });

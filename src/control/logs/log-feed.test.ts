@@ -85,6 +85,26 @@ test("a full ring makes the reader wait: every line arrives once and in order, a
   expect(logEventContext(first, intake.pathOf(first))).toMatchObject({ logPath: path, provider: "syslog" });
 }, 60_000);
 
+test("when another worker takes over, its account begins with what lies in the ring", async () => {
+  const path = join(folder, "syslog");
+  writeFileSync(path, "");
+  const memory = createRing(64 * 1024);
+  const feed = new LogFeed({ journal: "off", files: [path], memory, wake: () => {}, tell: () => {} });
+  feed.start();
+  appendFileSync(path, "a\nb\nc\nd\ne\n");
+  await until(() => feed.stats.written === 5);
+  expect(new LogIntake(memory, new FieldTable()).drain(() => {}, 2)).toBe(2);
+  feed.restarted();
+  const next = new LogIntake(memory, new FieldTable());
+  appendFileSync(path, "f\n");
+  await until(() => feed.stats.written === 4);
+  await feed.stop();
+  const got: unknown[] = [];
+  next.drain((event) => void got.push(event.fields.message), 100);
+  expect(got).toEqual(["c", "d", "e", "f"]);
+  expect(next.stats.taken).toBe(feed.stats.written);
+}, 60_000);
+
 test("a file that cannot be read is told once, and the others are read", async () => {
   const told: unknown[] = [];
   const good = join(folder, "auth.log");

@@ -2,7 +2,7 @@
 // ring makes the readers wait; nothing is thrown away for want of room.
 
 import { existsSync } from "node:fs";
-import { RingWriter } from "../../ring/mod.ts";
+import { RingReader, RingWriter } from "../../ring/mod.ts";
 import { FileTail } from "./file-tail.ts";
 import { findJournal, JournalFollower } from "./journal-follower.ts";
 import { logFilesMax, logPollMs } from "./limits.ts";
@@ -21,7 +21,7 @@ export interface LogFeedOptions {
 }
 
 export interface LogFeedStats {
-  /** Lines and records put into the ring. */
+  /** Lines and records put into the ring for the worker that reads it now. */
   readonly written: number;
   /** Lost: longer than a record may be. */
   readonly lost: number;
@@ -50,6 +50,8 @@ export class LogFeed {
   /** Of readers that were stopped. */
   #pastLost = 0;
   #pastCut = 0;
+  /** Written for workers that are gone. */
+  #before = 0;
   readonly #problems = new Map<string, string>();
 
   constructor(options: LogFeedOptions) {
@@ -98,9 +100,18 @@ export class LogFeed {
     this.#pastLost += journal?.stats.oversized ?? 0;
   }
 
+  /** Another worker reads the ring from now on and counts anew: what it will find is all that was written for it so far. */
+  restarted(): void {
+    this.#before = this.#writer.written - new RingReader(this.#options.memory).pendingCount;
+  }
+
   get stats(): LogFeedStats {
     const cut = this.#tails.reduce((sum, { stats }) => sum + stats.cut, this.#pastCut);
-    return { written: this.#writer.written, lost: this.#pastLost + (this.#journal?.stats.oversized ?? 0), cut };
+    return {
+      written: this.#writer.written - this.#before,
+      lost: this.#pastLost + (this.#journal?.stats.oversized ?? 0),
+      cut,
+    };
   }
 
   #poll(): void {

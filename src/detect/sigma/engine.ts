@@ -13,8 +13,8 @@ import { allowsCode } from "./writer.ts";
 
 export interface EngineOptions {
   readonly slots: SlotTable;
-  /** Which sources a rule sees, or why none. */
-  route(logsource: LogSource): Route;
+  /** Which sources a rule sees, or why none. `isKeywordsOnly`: it names no field, so that only sources of text can mean anything to it. */
+  route(logsource: LogSource, isKeywordsOnly: boolean): Route;
   /**
    * Why a source never fills a field; `undefined` when it does (or may). `satisfies` tells whether a value of the field would satisfy
    * the predicate at hand: a source that knows all values that the field can have answers for them.
@@ -187,7 +187,7 @@ export class Engine {
 
   /** Files a rule under its sources; returns why it can never fire when there are none. */
   #place(rule: RuleIr): string | undefined {
-    const route = this.#options.route(rule.logsource);
+    const route = this.#options.route(rule.logsource, isKeywordsOnly(rule));
     if ("reason" in route) return route.reason;
     let reason = route.sources.length === 0 ? "no event source here has this log source" : undefined;
     let placed = false;
@@ -226,6 +226,10 @@ export class Engine {
     return expression.kind === "const" && !expression.value ? [...reasons].join("; ") : undefined;
   }
 }
+
+/** Whether the rule names no field: it asks for words, wherever they stand. */
+export const isKeywordsOnly = ({ predicates }: Pick<RuleIr, "predicates">): boolean =>
+  predicates.every(({ field }) => field === null);
 
 /** Whether a value would satisfy the predicate; one that compares with another field may always be satisfied. */
 export function satisfier({ test }: Predicate): (value: string) => boolean {

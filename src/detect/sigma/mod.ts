@@ -8,7 +8,7 @@ export type {
   EmitCorrelation,
   EventSummary,
 } from "./correlator.ts";
-export { Engine, type EngineOptions, type EngineStats, type InertRule, satisfier } from "./engine.ts";
+export { Engine, type EngineOptions, type EngineStats, type InertRule, isKeywordsOnly, satisfier } from "./engine.ts";
 export { matchesOf, type RuleMatch } from "./explain.ts";
 export {
   type Against,
