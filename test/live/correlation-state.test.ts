@@ -1,14 +1,17 @@
 // A correlation of which half happens before a restart of the agent and half after it: it fires when windows are kept, and does not when they are not.
 
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { root } from "../../native/build-steps.ts";
 import { describeWhere, needsBpf } from "../needs.ts";
 import { at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
+import { RawAgent } from "./raw-agent.ts";
 
 describeWhere("windows of correlations", [needsBpf()], () => {
   const folder = mkdtempSync(join(tmpdir(), "sigil-windows-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const token = uniqueToken("sigil-window-");
   const rules = join(folder, "rules.yml");
   writeFileSync(
@@ -48,23 +51,39 @@ describeWhere("windows of correlations", [needsBpf()], () => {
   }
 
   test("outlive a restart when a file keeps them, and only then", async () => {
-    try {
-      expect((await half("")).fired).toBe(0);
-      expect((await half("")).fired).toBe(0);
-      expect((await half(keeping)).fired).toBe(0);
-      const saved = readFileSync(state);
-      const second = await half(keeping);
-      expect(second.fired).toBe(1);
-      expect(second.log).toMatch(/correlation windows restored.*groups=1/);
+    expect((await half("")).fired).toBe(0);
+    expect((await half("")).fired).toBe(0);
+    expect((await half(keeping)).fired).toBe(0);
+    const saved = readFileSync(state);
+    const second = await half(keeping);
+    expect(second.fired).toBe(1);
+    expect(second.log).toMatch(/correlation windows restored.*groups=1/);
 
-      // A file that was cut short is refused, said, and replaced.
-      writeFileSync(state, saved.subarray(0, -1));
-      const refused = await half(keeping);
-      expect(refused.fired).toBe(0);
-      expect(refused.log).toContain("saved correlation windows are not used");
-      expect((await half(keeping)).fired).toBe(1);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    // A file that was cut short is refused, said, and replaced.
+    writeFileSync(state, saved.subarray(0, -1));
+    const refused = await half(keeping);
+    expect(refused.fired).toBe(0);
+    expect(refused.log).toContain("saved correlation windows are not used");
+    expect((await half(keeping)).fired).toBe(1);
   }, 180_000);
+
+  test("outlive the death of the detect worker, as they were when they were saved last", async () => {
+    rmSync(state, { force: true });
+    expect((await half(keeping)).fired).toBe(0);
+    const config = join(folder, "config.toml");
+    writeFileSync(config, keeping, { mode: 0o600 });
+    const preload = join(import.meta.dir, "terminate-worker.ts");
+    const program = [process.execPath, "--preload", preload, join(root, "src/main.ts")];
+    await using agent = new RawAgent([...program, "run", "--config", config, "--rules", rules], { cwd: folder });
+    await agent.logs("agent ready");
+    const from = agent.log.length;
+    agent.signal("SIGUSR2");
+    await agent.logs("the detect worker died", from);
+    await agent.logs("agent ready", from);
+    await runProgram(["/bin/true", token, "1"]);
+    await runProgram(["/bin/true", token, "2"]);
+    await agent.until(() => agent.stdout.includes('"Whole"'), "the alert of the correlation");
+    agent.signal("SIGTERM");
+    expect((await agent.end()).code).toBe(0);
+  }, 120_000);
 });
