@@ -46,6 +46,7 @@ const needs = {
     { package: "zsh", shows: "zsh" },
     { package: "fish", shows: "fish" },
     { package: "chromium", shows: "chromium" },
+    { package: "yara", shows: "yara" },
   ],
   arm64: [
     { package: "gcc-aarch64-linux-gnu", shows: "aarch64-linux-gnu-gcc" },
