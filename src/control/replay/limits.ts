@@ -5,11 +5,17 @@ const mib = 1024 * 1024;
 /** One record of JSON. The largest real ones (script blocks, whole documents in a field) are below 1 MiB. */
 export const recordMaxBytes = 16 * mib;
 
-/** Text of records held in memory to be sorted; parsed they take two to three times as much. The rest goes to a temporary directory. */
-export const sortMemoryMaxBytes = 128 * mib;
+/**
+ * Text of records held in memory to be sorted; parsed they take some ten times as much. The rest goes to a temporary directory, which costs next
+ * to nothing more: holding many objects is as dear as writing them.
+ */
+export const sortMemoryMaxBytes = 32 * mib;
 
 /** Records held in memory to be sorted: small records cost more than their text. */
-export const sortMemoryMaxRecords = 400_000;
+export const sortMemoryMaxRecords = 100_000;
+
+/** Sorted runs in the temporary directory that are open at once, on each level: 1024 descriptors are the usual limit. */
+export const runsMax = 64;
 
 /** What is read at once from a file or a run. */
 export const chunkBytes = mib;

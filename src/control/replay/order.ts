@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonNormalizer, RecordedEvent } from "../../normalize/mod.ts";
-import { chunkBytes, recordMaxBytes, sortMemoryMaxBytes, sortMemoryMaxRecords } from "./limits.ts";
+import { chunkBytes, recordMaxBytes, runsMax, sortMemoryMaxBytes, sortMemoryMaxRecords } from "./limits.ts";
 
 /** A record on its way to the detector. */
 export interface Pending {
@@ -32,11 +32,18 @@ const byInput: Before = (a, b) => a.input - b.input || a.event.timeMs - b.event.
 /** All inputs by time, what happened at the same time in the order of the inputs; or one input after another, each by time. */
 export const orderOf = (perInput: boolean): Before => (perInput ? byInput : byTime);
 
+/** A record as it is on disk: in a buffer that is valid until the next one is asked for. */
+interface Packed extends Place {
+  readonly text: string | Buffer;
+}
+
 export interface SortOptions {
   /** All inputs by time, by default. */
   readonly before?: Before;
   readonly maxBytes?: number;
   readonly maxRecords?: number;
+  /** Runs that are merged into one. */
+  readonly fanIn?: number;
 }
 
 export class TimeSorter {
@@ -47,18 +54,17 @@ export class TimeSorter {
   #held: Pending[] = [];
   #heldBytes = 0;
   #directory: string | undefined;
-  readonly #runs: string[] = [];
+  /** Sorted runs on disk; those of one level are merged into one of the next when there are many. */
+  readonly #levels: string[][] = [];
+  #written = 0;
+  readonly #fanIn: number;
 
   constructor(normalizer: JsonNormalizer, options: SortOptions = {}) {
     this.#normalizer = normalizer;
     this.#before = options.before ?? byTime;
     this.#maxBytes = options.maxBytes ?? sortMemoryMaxBytes;
     this.#maxRecords = options.maxRecords ?? sortMemoryMaxRecords;
-  }
-
-  /** Sorted runs written so far. */
-  get runs(): number {
-    return this.#runs.length;
+    this.#fanIn = options.fanIn ?? runsMax;
   }
 
   /** Takes a record over; `bytes` is the size of its text. Throws when the temporary directory cannot be written. */
@@ -73,14 +79,20 @@ export class TimeSorter {
     sort(this.#held, this.#before);
     const held = this.#held;
     this.#held = [];
-    if (this.#runs.length === 0) {
+    const runs = this.#levels.flat();
+    if (runs.length === 0) {
       yield* held;
       return;
     }
-    yield* merge(
-      [held.values(), ...this.#runs.map((path) => readRun(path, this.#normalizer, this.#runs.length))],
-      this.#before,
-    );
+    const iterators = [held.values(), ...runs.map((path) => readRun(path, runs.length))];
+    for (const record of merge<Pending | Packed>(iterators, this.#before)) {
+      if (!("text" in record)) yield record;
+      else {
+        const { input, sequence } = record;
+        const event = this.#normalizer.unpack(record.text.toString("utf8"), record.event.timeMs);
+        yield { event, input, sequence };
+      }
+    }
   }
 
   /** Removes what was written. Safe to call twice. */
@@ -94,14 +106,42 @@ export class TimeSorter {
     sort(this.#held, this.#before);
     try {
       this.#directory ??= mkdtempSync(join(tmpdir(), "sigil-replay-"));
-      const path = join(this.#directory, String(this.#runs.length));
-      writeRun(path, this.#held, this.#normalizer);
-      this.#runs.push(path);
+      const path = this.#newPath(this.#directory);
+      writeRun(path, this.#packed());
+      this.#keep(path, 0, this.#directory);
     } catch (error) {
       throw new Error(`Cannot sort the records: nothing can be written below ${tmpdir()}`, { cause: error });
     }
     this.#held = [];
     this.#heldBytes = 0;
+  }
+
+  *#packed(): Iterable<Packed> {
+    for (const { event, input, sequence } of this.#held)
+      yield { event: { timeMs: event.timeMs }, input, sequence, text: this.#normalizer.pack(event) };
+  }
+
+  #newPath(directory: string): string {
+    return join(directory, String(this.#written++));
+  }
+
+  /** So few runs are open at once that no limit of the system is near, and each record is written only a few times. */
+  #keep(path: string, level: number, directory: string): void {
+    this.#levels[level] ??= [];
+    const runs = this.#levels[level];
+    runs.push(path);
+    if (runs.length < this.#fanIn) return;
+    const merged = this.#newPath(directory);
+    writeRun(
+      merged,
+      merge(
+        runs.map((run) => readRun(run, runs.length)),
+        this.#before,
+      ),
+    );
+    for (const run of runs) rmSync(run);
+    this.#levels[level] = [];
+    this.#keep(merged, level + 1, directory);
   }
 }
 
@@ -119,7 +159,7 @@ function sort(records: Pending[], before: Before): void {
 // the event packed as text. Read only by the process that wrote it.
 const headerBytes = 32;
 
-function writeRun(path: string, records: readonly Pending[], normalizer: JsonNormalizer): void {
+function writeRun(path: string, records: Iterable<Packed>): void {
   const file = openSync(path, "wx", 0o600);
   try {
     let buffer = Buffer.allocUnsafe(2 * chunkBytes);
@@ -128,14 +168,14 @@ function writeRun(path: string, records: readonly Pending[], normalizer: JsonNor
       for (let at = 0; at < used; ) at += writeSync(file, buffer, at, used - at);
       used = 0;
     };
-    for (const { event, input, sequence } of records) {
-      const text = normalizer.pack(event);
-      const room = headerBytes + text.length * 3;
+    for (const { event, input, sequence, text } of records) {
+      const room = headerBytes + text.length * (typeof text === "string" ? 3 : 1);
       if (used + room > buffer.length) {
         flush();
         if (room > buffer.length) buffer = Buffer.allocUnsafe(room);
       }
-      const bytes = buffer.write(text, used + headerBytes, "utf8");
+      const at = used + headerBytes;
+      const bytes = typeof text === "string" ? buffer.write(text, at, "utf8") : text.copy(buffer, at);
       buffer.writeDoubleLE(bytes, used);
       buffer.writeDoubleLE(input, used + 8);
       buffer.writeDoubleLE(event.timeMs, used + 16);
@@ -148,7 +188,7 @@ function writeRun(path: string, records: readonly Pending[], normalizer: JsonNor
   }
 }
 
-function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Iterator<Pending> & Iterable<Pending> {
+function* readRun(path: string, runs: number): Generator<Packed, void> {
   const file = openSync(path, "r");
   try {
     // All runs are open at once: together their buffers stay below half of the memory for sorting.
@@ -181,9 +221,9 @@ function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Itera
       const sequence = buffer.readDoubleLE(from + 24);
       if (bytes > 8 * recordMaxBytes || !need(headerBytes + bytes))
         throw new Error(`Cannot read ${path}: the run was cut short`);
-      const event = normalizer.unpack(buffer.toString("utf8", from + headerBytes, from + headerBytes + bytes), timeMs);
+      const text = buffer.subarray(from + headerBytes, from + headerBytes + bytes);
       from += headerBytes + bytes;
-      yield { event, input, sequence };
+      yield { event: { timeMs }, input, sequence, text };
     }
   } finally {
     closeSync(file);
@@ -191,8 +231,8 @@ function* readRun(path: string, normalizer: JsonNormalizer, runs: number): Itera
 }
 
 /** Merges sorted iterators with a binary heap of their heads: O(log inputs) a record. */
-function* merge(iterators: readonly Iterator<Pending>[], before: Before): Iterable<Pending> {
-  const heap: { head: Pending; readonly rest: Iterator<Pending> }[] = [];
+function* merge<Record extends Place>(iterators: readonly Iterator<Record>[], before: Before): Iterable<Record> {
+  const heap: { head: Record; readonly rest: Iterator<Record> }[] = [];
   const down = (from: number): void => {
     for (let at = from; ; ) {
       let least = at;

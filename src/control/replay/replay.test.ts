@@ -172,7 +172,9 @@ describe("order", () => {
             ),
           );
           const inMemory = await run(paths);
-          const onDisk = await run(paths, { sortMemory: { maxBytes: 1 << 30, maxRecords } });
+          const onDisk = await run(paths, {
+            sortMemory: { maxBytes: 1 << 30, maxRecords, fanIn: 2 + (maxRecords % 3) },
+          });
           expect(names(onDisk.seen)).toEqual(names(inMemory.seen));
           expect(onDisk.alerts).toEqual(inMemory.alerts);
         },

@@ -46,7 +46,7 @@ export interface ReplayOptions {
   readonly log: Log;
   readonly stdin?: NodeJS.ReadableStream;
   /** Bytes and records that are sorted in memory; for tests. */
-  readonly sortMemory?: { readonly maxBytes: number; readonly maxRecords: number };
+  readonly sortMemory?: { readonly maxBytes: number; readonly maxRecords: number; readonly fanIn?: number };
 }
 
 /** What was done, and the exit status. */
