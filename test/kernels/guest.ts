@@ -77,7 +77,7 @@ export async function playOnHost(): Promise<Played> {
       /bin/busybox chroot . /bin/busybox --install -s /bin
       status=0
       /bin/busybox chroot . /bin/busybox env -i PATH=/bin sh /scene.sh "$1" >tmp/output 2>&1 || status=$?
-      tar -cz -C tmp facts endings truth.ndjson alerts.ndjson agent.log output >"$2"
+      tar -cz -C tmp facts endings truth.ndjson alerts.ndjson agent.log network output >"$2"
       exit $status`;
     const results = join(folder, "results");
     const command = ["unshare", "--mount", "sh", "-c", script, place, token, results];

@@ -27,6 +27,6 @@ esac
 sh /scene.sh sigil-scene >/tmp/output 2>&1
 stty -F /dev/ttyS1 raw
 cd /tmp || exit
-tar -cz facts endings truth.ndjson alerts.ndjson agent.log output >/dev/ttyS1 2>/tmp/tar
+tar -cz facts endings truth.ndjson alerts.ndjson agent.log network output >/dev/ttyS1 2>/tmp/tar
 cat /tmp/tar
 poweroff -f

@@ -6,6 +6,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { root } from "../../native/build-steps.ts";
 import { cutsOf } from "../live/agent.ts";
+import { field, lineOf, lookupLine, questionLines, told } from "../live/network-lines.ts";
 import { describeWhere, needsBpf, needsFile, needsProgram, type Obstacle } from "../needs.ts";
 import { type Played, playInGuest, playOnHost } from "./guest.ts";
 import { type KernelSeries, kernelPackages, needsKernel } from "./images.ts";
@@ -312,6 +313,22 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
       const ends = scene.ends(at(alert, "process.pid") as number);
       expect(ends.map((end) => at(end, "process.exit_code"))).toEqual([0]);
     }
+  });
+
+  on("connections, datagrams and sockets that wait are told as the program says that it made them", () => {
+    expect([scene.facts.get("network"), scene.facts.get("questions")]).toEqual(["0", "0"]);
+    const said = told(scene.network);
+    expect(said.length).toBeGreaterThan(50);
+    const pids = new Set(said.map((line) => line.split(" ")[2]));
+    const alerts = scene
+      .ofRule("The network program does something")
+      .filter((alert) => pids.has(field(alert, "ProcessId")));
+    expect(alerts.map(lineOf).sort()).toEqual(said);
+  });
+
+  on("lookups are told with their answers, over UDP and TCP, IPv4 and IPv6", () => {
+    const lookups = scene.ofRule("The network program looks something up");
+    expect(lookups.map(lookupLine).sort()).toEqual(questionLines("sigil-scene.test"));
   });
 }
 

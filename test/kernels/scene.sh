@@ -149,6 +149,12 @@ f try_read /etc/shadow
 f open_create $d/last
 await "$d/last" /tmp/alerts.ndjson 60
 
+# The network, in namespaces of its own: what the program says that it did goes to /tmp/network.
+/bin/network scene >/tmp/network
+fact network $?
+/bin/network questions sigil-scene.test
+fact questions $?
+
 # The agent judges in order: with this alert out, all is out.
 act last $witness run $token-last
 await "$token-last" /tmp/alerts.ndjson 60 && fact last seen

@@ -54,6 +54,8 @@ export class Scene {
   readonly alerts: readonly Document[];
   /** The agent's log: one object a line. */
   readonly log: readonly Document[];
+  /** What the network program said that it did. */
+  readonly network: string;
   readonly totalMs: number;
   readonly #starts = new Map<string, Document[]>();
   readonly #ends = new Map<number, Document[]>();
@@ -61,6 +63,7 @@ export class Scene {
   constructor({ token, files, totalMs }: Played) {
     const file = (name: string): string[] => lines(files.get(name));
     this.totalMs = totalMs;
+    this.network = files.get("network") ?? "";
     this.facts = new Map(file("facts").map((line) => line.split("=", 2) as [string, string]));
     this.endings = new Map(
       file("endings").map((line) => {

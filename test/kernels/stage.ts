@@ -31,11 +31,11 @@ const folders = ["bin", "dev", "etc", "lib64", "proc", "root", "rules", "srv", "
 /** Alice is the one user beside root: set-uid programs are started by her. */
 const passwd = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/srv:/bin/sh\n";
 
-/** Compiles what does things to files, static; returns its path. */
-async function buildFiles(into: string): Promise<string> {
-  const path = join(into, "files");
-  const source = join(root, "test/live/programs/files.c");
-  await run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-static", source, "-o", path]);
+/** Compiles a program of the live tests, static; returns its path. */
+async function buildProgram(name: string, into: string): Promise<string> {
+  const path = join(into, name);
+  const source = join(root, `test/live/programs/${name}.c`);
+  await run(["gcc", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-static", "-o", path, source]);
   return path;
 }
 
@@ -74,7 +74,7 @@ export async function stage(agent: string, scratch: string, overlay?: Uint8Array
   copy("bin/busybox", "/bin/busybox");
   copy("bin/witness", witness);
   copy("bin/witness-dynamic", dynamic);
-  copy("bin/files", await buildFiles(scratch));
+  for (const name of ["files", "network"]) copy(`bin/${name}`, await buildProgram(name, scratch));
   for (const library of [...(await librariesOf(agent)), ...(await librariesOf(dynamic))])
     copy(library.slice(1), library);
   copy("init", join(import.meta.dir, "init.sh"));

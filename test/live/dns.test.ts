@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, realpathSync } from "node:fs";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, searchPath, uniqueToken } from "./agent.ts";
+import { field, lookupLine, questionLines } from "./network-lines.ts";
 import { closedAccount, compiler, TestFolder } from "./programs.ts";
 
 /** Every lookup of a name with `token`, every connection to an address with such a name. */
@@ -25,8 +26,6 @@ detection:
 level: informational
 `;
 
-const field = (alert: Alert, name: string): string | undefined =>
-  at(alert, `sigil.event.${name}`) as string | undefined;
 const programPath = (name: string): string | undefined =>
   searchPath
     .split(":")
@@ -70,20 +69,6 @@ describeWhere("lookups", [needsBpf(), needsProgram(compiler)], () => {
     return { alerts: agent.alerts, account: closedAccount(log) };
   }
 
-  const line = (alert: Alert): string =>
-    [
-      "EventType",
-      "QueryName",
-      "QueryType",
-      "QueryStatus",
-      "QueryResults",
-      "Protocol",
-      "DestinationIp",
-      "DestinationPort",
-    ]
-      .map((name) => field(alert, name) ?? "-")
-      .join(" ");
-
   for (const [what, resolver, args] of resolvers) {
     if (resolver === undefined) continue;
     test(`of ${what} are told with the name, the answer, and who asked`, async () => {
@@ -105,22 +90,14 @@ describeWhere("lookups", [needsBpf(), needsProgram(compiler)], () => {
   }
 
   test("over UDP and TCP, IPv4 and IPv6, connected or not, are told alike", async () => {
-    const asks = ["udp", "sendto", "tcp"].flatMap((how) =>
-      ["127.0.0.1", "::1"].map((server) => [how, server] as const),
-    );
-    const { alerts } = await told(
-      asks.map(([how, server]) => [program, "ask", how, server, `${how}.${token}.test`, "1"]),
-    );
-    const expected = asks.flatMap(([how, server]) => {
-      const [name, protocol] = [`${how}.${token}.test`, how === "tcp" ? "tcp" : "udp"];
-      return [
-        `query ${name} A - - ${protocol} ${server} 53`,
-        `answer ${name} A 0 type:  5 edge.test;::ffff:198.51.100.7; ${protocol} ${server} 53`,
-      ];
-    });
-    expect(alerts.map(line).sort()).toEqual(expected.sort());
-    for (const alert of alerts) {
-      expect([at(alert, "process.executable"), at(alert, "network.protocol")]).toEqual([program, "dns"]);
+    await using agent = await LiveAgent.start({ rules: [rules] });
+    const { exitCode, pid } = await runProgram([program, "questions", `${token}.test`]);
+    expect(exitCode).toBe(0);
+    closedAccount((await agent.stop()).log);
+    expect(agent.alerts.map(lookupLine).sort()).toEqual(questionLines(`${token}.test`));
+    for (const alert of agent.alerts) {
+      const facts = ["process.executable", "process.pid", "network.protocol"].map((path) => at(alert, path));
+      expect(facts).toEqual([program, pid, "dns"]);
       expect(Number(field(alert, "SourcePort"))).toBeGreaterThan(1024);
     }
   }, 60_000);
@@ -132,7 +109,7 @@ describeWhere("lookups", [needsBpf(), needsProgram(compiler)], () => {
       [program, "ask", "udp", "127.0.0.1", `mail.${token}.test`, "15"],
       [program, "ask", "udp", "127.0.0.1", `none.${token}.test`, "1"],
     ]);
-    const answers = alerts.filter((one) => field(one, "EventType") === "answer").map(line);
+    const answers = alerts.filter((one) => field(one, "EventType") === "answer").map(lookupLine);
     expect(answers.map((text) => text.replaceAll(token, "T"))).toEqual([
       "answer six.T.test AAAA 0 2001:db8::7; udp 127.0.0.1 53",
       "answer text.T.test TXT 0 type:  16 text.T.test; udp 127.0.0.1 53",
@@ -151,12 +128,12 @@ describeWhere("lookups", [needsBpf(), needsProgram(compiler)], () => {
     const getent = programPath("getent")!;
     const name = `long.${token}.test`;
     const { alerts } = await told([[getent, "ahosts", name]]);
-    const lines = alerts.map(line);
+    const lines = alerts.map(lookupLine);
     expect(lines).toContain(`query ${name} A - - udp 127.0.0.1 53`);
     expect(lines).toContain(`answer ${name} A 9501 - udp 127.0.0.1 53`);
     expect(lines).toContain(`query ${name} A - - tcp 127.0.0.1 53`);
     expect(lines).toContain(`answer ${name} A 0 type:  5 edge.test;::ffff:198.51.100.7; tcp 127.0.0.1 53`);
-    const truncated = alerts.find((one) => line(one).startsWith(`answer ${name} A 9501`))!;
+    const truncated = alerts.find((one) => lookupLine(one).startsWith(`answer ${name} A 9501`))!;
     expect(at(truncated, "dns.header_flags")).toContain("TC");
   }, 60_000);
 
@@ -179,7 +156,7 @@ describeWhere("lookups", [needsBpf(), needsProgram(compiler)], () => {
       [[program, "ask", "udp", "127.0.0.1", `port.${token}.test`, "1"]],
       "[network]\ndns_ports = [5353]\n",
     );
-    expect(alerts.map(line)).toEqual([]);
+    expect(alerts.map(lookupLine)).toEqual([]);
     expect(account.dns_query_seen ?? 0).toBe(0);
   }, 60_000);
 

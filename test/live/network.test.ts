@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram } from "./agent.ts";
+import { field, lineOf, told } from "./network-lines.ts";
 import { closedAccount, compiler, TestFolder } from "./programs.ts";
 
 const categories = ["network_connection", "network_bind", "network_listen", "network_close"];
@@ -22,32 +23,6 @@ level: informational
 `,
     )
     .join("---\n");
-
-const field = (alert: Alert, name: string): string | undefined =>
-  at(alert, `sigil.event.${name}`) as string | undefined;
-
-/** An alert in the words of programs/network.c. */
-function lineOf(alert: Alert): string {
-  const name = field(alert, "EventType") ?? "";
-  const isWaiting = name === "bind" || name === "listen";
-  const end = (side: string): string => `${field(alert, `${side}Ip`)} ${field(alert, `${side}Port`) ?? 0}`;
-  const more = {
-    connect: field(alert, "Result") ?? "none",
-    send: field(alert, "Initiated"),
-    close: `${field(alert, "BytesSent")} ${field(alert, "BytesReceived")} ${field(alert, "Initiated")}`,
-  }[name];
-  const destination = end(isWaiting ? "Source" : "Destination");
-  return [name, field(alert, "Protocol"), field(alert, "ProcessId"), end("Source"), destination, more ?? ""]
-    .join(" ")
-    .trimEnd();
-}
-
-const told = (output: string): string[] =>
-  output
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => line.trimEnd())
-    .sort();
 
 /** The test is about events: its own slow reading of many alerts on the same cores must not decide. */
 const roomy = '[alerts]\nqueue_size = "256MiB"\n';

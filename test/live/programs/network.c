@@ -4,6 +4,7 @@
  *   network connects COUNT PER_SECOND connections to 127.0.0.0/8, each to an address of its own; PER_SECOND 0: as fast as it can
  *   network lookups COUNT PER_SECOND  lookups of nNNNNNN.PREFIX (argument 4), each answered with an address of its own
  *   network within FILE COMMAND…      runs a command where FILE is /etc/resolv.conf and a server on all addresses knows every name
+ *   network questions SUFFIX          asks a server of its own for HOW.SUFFIX in every way of `ask`, over IPv4 and IPv6
  *   network ask HOW SERVER NAME TYPE  one question; HOW is udp (connected), sendto or tcp
  *
  * The server of names answers A with 198.51.100.7 behind an alias, AAAA with 2001:db8::7, TXT with the name itself, and
@@ -510,6 +511,15 @@ int main(int argc, char **argv) {
     connects(atoi(argv[2]), atoi(argv[3]));
   } else if (strcmp(argv[1], "lookups") == 0 && argc == 5) {
     lookups(atoi(argv[2]), atoi(argv[3]), argv[4]);
+  } else if (strcmp(argv[1], "questions") == 0 && argc == 3) {
+    static const char *const ways[] = {"udp", "sendto", "tcp"};
+    serve_names();
+    for (int i = 0; i < 3; i++) {
+      char name[256];
+      snprintf(name, sizeof(name), "%s.%s", ways[i], argv[2]);
+      ask(ways[i], "127.0.0.1", name, 1);
+      ask(ways[i], "::1", name, 1);
+    }
   } else if (strcmp(argv[1], "within") == 0 && argc > 3) {
     CHECK(unshare(CLONE_NEWNS));
     CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
