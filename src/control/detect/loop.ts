@@ -71,6 +71,8 @@ declare const self: Worker;
 
 /** Records taken from one ring before the loop looks at anything else: about 20 ms of work, so that no ring and no message waits long. */
 const drainMax = 8192;
+/** Log lines taken before the sensor's rings are looked at again: some milliseconds. Anybody can write lines, and files wait better than events. */
+const logLinesMax = 256;
 /** Ancestors through which a container's passwd is looked for. */
 const ancestorsAskedMax = 8;
 /** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
@@ -204,13 +206,16 @@ class DetectLoop {
     this.isRunning = true;
     this.#swap(rules);
     let isReady = false;
+    let logLines = 0;
     let reportAt = performance.now() + this.#start.reportMs;
     const stateMs = this.#start.correlationStateMs ?? Number.POSITIVE_INFINITY;
     let stateAt = performance.now() + stateMs;
     for (;;) {
-      const woken = this.#sensor.wait(sleepMs);
+      const woken = this.#sensor.wait(logLines === logLinesMax ? 0 : sleepMs);
       this.#watchCompat();
-      const taken = this.#drain() + (this.#logs?.drain(this.#takeLog, drainMax) ?? 0);
+      const records = this.#drain();
+      logLines = this.#logs?.drain(this.#takeLog, logLinesMax) ?? 0;
+      const taken = records + logLines;
       if (!isReady && this.#normalizer.inventoryDone) {
         isReady = true;
         // Whom the kernel's inventory left out. What starts meanwhile comes as a record too, and is one entry all the same.

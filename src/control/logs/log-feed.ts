@@ -47,6 +47,7 @@ export class LogFeed {
   #journal: JournalFollower | undefined;
   #timer: Timer | undefined;
   #isRunning = false;
+  #isWaking = false;
   /** Of readers that were stopped. */
   #pastLost = 0;
   #pastCut = 0;
@@ -147,7 +148,17 @@ export class LogFeed {
       return false;
     }
     this.#writer.write(kind, payload);
-    this.#options.wake();
+    this.#wakeSoon();
     return true;
+  }
+
+  /** Once for all that is read in this turn of the event loop: a ring of the bell costs more than a line. */
+  #wakeSoon(): void {
+    if (this.#isWaking) return;
+    this.#isWaking = true;
+    setImmediate(() => {
+      this.#isWaking = false;
+      this.#options.wake();
+    });
   }
 }
