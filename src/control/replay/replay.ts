@@ -151,6 +151,7 @@ class Replay {
     const jobs = [...files.entries()].filter(([, { path }]) => path !== "-");
     const count = Math.min(readers.count, jobs.length);
     if (count < 2 || workOf(jobs.map(([, file]) => file)) < (readers.minBytes ?? parallelMinBytes)) return undefined;
+    this.#options.log.debug("reading several inputs at once", { workers: count });
     const outcomes = await readParallel(jobs, {
       spec: readers.spec,
       count,
