@@ -134,7 +134,8 @@ describeWhere("starter rules on the live agent", [needsBpf(), needsProgram("perl
       await agent.barrier();
       if (ran.exitCode !== 0) throw new Error(`Its exit code is ${ran.exitCode}: ${ran.output}`);
       const alerts = agent.alerts.slice(before);
-      const sessionOf = (alert: Alert): string => String(at(alert, "sigil.event.TerminalSessionId"));
+      const sessionOf = (alert: Alert): string =>
+        String(at(alert, "sigil.event.TerminalSessionId") ?? at(alert, "process.session_leader.pid"));
       const isCanary = (alert: Alert): boolean => String(at(alert, "process.command_line")).includes(canary);
       // Proves that the agent watched this work, and that its silence is no accident.
       expect(alerts.filter(isCanary).map(sessionOf)).toEqual([String(session)]);

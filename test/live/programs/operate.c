@@ -243,6 +243,22 @@ static void way_flood(char **a) {
 /* seize PID: and lets go at once, by ending. */
 static void way_seize(char **a) { must(ptrace(PTRACE_SEIZE, atoi(a[0]), 0, 0), "seize"); }
 
+/* poke PID: writes a word of it anew, as it was. */
+static void way_poke(char **a) {
+  pid_t pid = atoi(a[0]);
+  char word[8];
+  struct iovec own = {word, 6}, other = {shared_word, 6};
+  must(process_vm_readv(pid, &own, 1, &other, 1, 0), "process_vm_readv");
+  must(process_vm_writev(pid, &own, 1, &other, 1, 0), "process_vm_writev");
+}
+
+/* ring-read PATH: opens it through io_uring. */
+static void way_ring_read(char **a) {
+  struct ring r;
+  ring_open(&r);
+  must(ring_do(&r, (struct io_uring_sqe){.opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (unsigned long)a[0], .open_flags = O_RDONLY}), "openat");
+}
+
 /* take: a descriptor of every eBPF program that is loaded. */
 static void way_take(char **a) {
   (void)a;
@@ -270,7 +286,7 @@ static const struct { const char *name; void (*go)(char **); } ways[] = {
   {"setuid", way_setuid}, {"capset", way_capset}, {"ptrace", way_ptrace}, {"vm", way_vm}, {"signal", way_signal},
   {"int80", way_int80}, {"memfd", way_memfd}, {"executable", way_executable}, {"library", way_library}, {"bpf", way_bpf},
   {"mount", way_mount}, {"namespace", way_namespace}, {"calls", way_calls}, {"uring", way_uring}, {"flood", way_flood},
-  {"wait", way_wait}, {"seize", way_seize}, {"take", way_take},
+  {"wait", way_wait}, {"seize", way_seize}, {"take", way_take}, {"poke", way_poke}, {"ring-read", way_ring_read},
 };
 
 int main(int argc, char **argv) {
