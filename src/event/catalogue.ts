@@ -101,24 +101,19 @@ const known = {
 
 export function createCatalogue(options: CatalogueOptions): Catalogue {
   const { live, platform } = options;
+  /** Thousands of rules have some hundred log sources. */
+  const routes = new Map<string, Route>();
   return {
     sources: sourceTable,
     route(logsource, isKeywordsOnly = false) {
       const wanted = normalize(logsource);
-      const sources: SourceId[] = [];
-      const silent: string[] = [];
-      for (const [id, source] of sourceTable.entries()) {
-        if (!sees(wanted, source)) continue;
-        // Words are looked for where people and programs write them. Every other live source would have to be watched for them,
-        // and an event of each would be told again: at the end of a process, of its file, of its connection.
-        if (live !== "all" && isKeywordsOnly && isWholeProduct(wanted) && !textSources.has(source.name)) continue;
-        // Made from events of other sources, which such a rule sees already.
-        if (live !== "all" && wanted.service === "" && derivedSources.has(source.name)) continue;
-        if (live === "all" || live.has(source.name)) sources.push(id);
-        else if (source.product !== "*" && source.name !== "other") silent.push(source.name);
+      const key = `${wanted.product}\n${wanted.category}\n${wanted.service}\n${isKeywordsOnly}`;
+      let route = routes.get(key);
+      if (route === undefined) {
+        route = routeOf(wanted, isKeywordsOnly);
+        if (routes.size < routesMax) routes.set(key, route);
       }
-      if (sources.length > 0) return { sources };
-      return { reason: whyNone(wanted, silent, platform) };
+      return route;
     },
     fieldReason(source, field, satisfies) {
       const name = sourceTable[source]?.name;
@@ -126,7 +121,27 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
       return fieldFilled(name, field) ?? valueFilled(name, field, satisfies);
     },
   };
+
+  function routeOf(wanted: Wanted, isKeywordsOnly: boolean): Route {
+    const sources: SourceId[] = [];
+    const silent: string[] = [];
+    for (const [id, source] of sourceTable.entries()) {
+      if (!sees(wanted, source)) continue;
+      // Words are looked for where people and programs write them. Every other live source would have to be watched for them,
+      // and an event of each would be told again: at the end of a process, of its file, of its connection.
+      if (live !== "all" && isKeywordsOnly && isWholeProduct(wanted) && !textSources.has(source.name)) continue;
+      // Made from events of other sources, which such a rule sees already.
+      if (live !== "all" && wanted.service === "" && derivedSources.has(source.name)) continue;
+      if (live === "all" || live.has(source.name)) sources.push(id);
+      else if (source.product !== "*" && source.name !== "other") silent.push(source.name);
+    }
+    if (sources.length > 0) return { sources };
+    return { reason: whyNone(wanted, silent, platform) };
+  }
 }
+
+/** Log sources that are remembered; the public rules have 136. */
+const routesMax = 1_024;
 
 /** Every recording: all sources exist and any field may be there. */
 export const replayCatalogue: Catalogue = createCatalogue({ live: "all" });

@@ -3,7 +3,7 @@
 // rest occurs in no literal.
 
 import { foldsToAscii } from "./fold.ts";
-import { type LiteralSink, standsAt } from "./skip-search.ts";
+import { codeAt, type LiteralSink, standsAt } from "./skip-search.ts";
 
 /** Where literals may stand: anywhere, only at the start, or only at the end (the text is then read backwards). */
 export type Place = "anywhere" | "start" | "end";
@@ -32,6 +32,8 @@ export class Automaton {
   /** Per state: its literals are `#outputs[#outputStart[state] … #outputStart[state + 1]]`. */
   readonly #outputStart: Int32Array;
   readonly #outputs: Int32Array;
+  /** Beside `#outputs`: the character next to the window in a longer literal, so that most comparisons end before they begin; else 0. */
+  readonly #neighbours: Uint8Array;
   /** Per state: the nearest state on its failure path that ends a window, or 0. */
   readonly #outputLink: Int32Array;
   /** Literals longer than their window, which are to be compared; empty text for the others. */
@@ -52,9 +54,15 @@ export class Automaton {
     const stateCount = trie.stateCount;
     this.#outputStart = new Int32Array(stateCount + 1);
     this.#outputs = new Int32Array(literals.size);
+    this.#neighbours = new Uint8Array(literals.size);
     let count = 0;
     for (let state = 0; state < stateCount; state++) {
-      for (const literal of trie.ends[state] ?? []) this.#outputs[count++] = literal;
+      for (const literal of trie.ends[state] ?? []) {
+        const text = this.#texts[literal]!;
+        if (text !== "")
+          this.#neighbours[count] = text.charCodeAt(place === "start" ? windowLength : text.length - windowLength - 1);
+        this.#outputs[count++] = literal;
+      }
       this.#outputStart[state + 1] = count;
     }
     this.#outputLink = new Int32Array(stateCount);
@@ -117,10 +125,16 @@ export class Automaton {
 
   /** `end` is where the window ends when reading forwards from the start or anywhere. */
   #report(row: number, subject: string, end: number, sink: LiteralSink): void {
+    const outputStart = this.#outputStart;
+    const neighbours = this.#neighbours;
+    const at = this.#place === "start" ? end : (this.#place === "end" ? subject.length - end : end - windowLength) - 1;
+    const neighbour = at >= 0 && at < subject.length ? codeAt(subject, at) : 255;
     let state = row / this.#width;
     do {
-      const last = this.#outputStart[state + 1]!;
-      for (let i = this.#outputStart[state]!; i < last; i++) {
+      const last = outputStart[state + 1]!;
+      for (let i = outputStart[state]!; i < last; i++) {
+        const needed = neighbours[i]!;
+        if (needed !== 0 && needed !== neighbour) continue;
         const literal = this.#outputs[i]!;
         const text = this.#texts[literal]!;
         if (text !== "" && !this.#stands(text, subject, end)) continue;

@@ -9,7 +9,8 @@ import { dashVariantCountMax } from "./limits.ts";
  * itself. Adjacent text is one piece.
  */
 export function parsePattern(text: string): Piece[] {
-  if (!/[\\*?]/.test(text)) return text === "" ? [] : [text];
+  // A single backslash before anything else is itself.
+  if (!/[*?]|\\\\/.test(text)) return text === "" ? [] : [text];
   const pieces: Piece[] = [];
   let literal = "";
   for (let i = 0; i < text.length; i++) {
@@ -44,6 +45,18 @@ export function normalizePieces(pieces: readonly Piece[]): Piece[] {
 
 /** The cheapest test that means the same as matching the whole value against `pieces`. */
 export function patternTest(raw: readonly Piece[], cased: boolean): Test {
+  // Nearly all: one text, with or without a wildcard at its ends.
+  const open = raw[0] === many;
+  const text = raw[open ? 1 : 0];
+  const rest = raw.length - (open ? 2 : 1);
+  if (typeof text === "string" && text !== "" && (rest === 0 || (rest === 1 && raw.at(-1) === many))) {
+    const how: LiteralHow = open ? (rest === 1 ? "contains" : "endswith") : rest === 1 ? "startswith" : "equals";
+    return { op: "literal", how, texts: [cased ? text : fold(text)], cased };
+  }
+  return anyPatternTest(raw, cased);
+}
+
+function anyPatternTest(raw: readonly Piece[], cased: boolean): Test {
   const pieces = normalizePieces(raw).map((piece) => (typeof piece === "string" && !cased ? fold(piece) : piece));
   if (pieces.length === 1 && pieces[0] === many) return { op: "present" };
   const open = pieces[0] === many;

@@ -36,7 +36,8 @@ export class FieldScanner {
   /** In place of `#anywhere` when its literals are few and long. */
   readonly #skipping: SkipSearch | undefined;
   readonly #wide = new Map<number, WideLiteral[]>();
-  readonly #memo: ValueMemo;
+  /** Absent where scanning costs no more than looking a value up. */
+  readonly #memo: ValueMemo | undefined;
   /** Per group: the number of the last scan that found it. */
   readonly #seen: Int32Array;
   #scanNumber = 0;
@@ -68,7 +69,7 @@ export class FieldScanner {
     if (canSkip(byPlace.contains)) this.#skipping = new SkipSearch(byPlace.contains);
     else this.#anywhere = automaton(byPlace.contains, "anywhere");
     for (const literal of wide) this.#addWide(literal);
-    this.#memo = new ValueMemo();
+    this.#memo = this.#anywhere === undefined && wide.length === 0 ? undefined : new ValueMemo();
     this.#seen = new Int32Array(groupCount);
     this.#found = new Int32Array(Math.min(groupCount, 64));
   }
@@ -83,10 +84,12 @@ export class FieldScanner {
 
   /** The groups of which a literal is satisfied by `text`, each once. */
   scan(text: string): Int32Array {
-    const known = this.#memo.get(text);
+    const memo = this.#memo;
+    if (memo === undefined) return this.#resolve(text);
+    const known = memo.get(text);
     if (known !== undefined) return known;
     const result = this.#resolve(text);
-    this.#memo.set(text, result);
+    memo.set(text, result);
     return result;
   }
 

@@ -26,8 +26,11 @@ export class SkipSearch {
   readonly window: number;
   /** Per pair of characters: how far the window may move when it ends with them; 0 where a literal's window ends so. */
   readonly #shift = new Uint8Array(1 << pairBits);
-  /** Per pair with shift 0: the literals whose window ends with it. */
-  readonly #ends = new Map<number, number[]>();
+  /** Literals whose window ends with pair p, which then has shift 0: `#ends[#endStart[p] … #endStart[p + 1]]`. */
+  readonly #endStart = new Uint16Array((1 << pairBits) + 1);
+  readonly #ends: Uint16Array;
+  /** Beside `#ends`: the first character of the literal, which most places that look like its end do not have. */
+  readonly #firsts: Uint8Array;
   readonly #texts: readonly string[];
   readonly #numbers: readonly (readonly number[])[];
 
@@ -38,20 +41,23 @@ export class SkipSearch {
     for (const text of this.#texts) if (text.length < window) window = text.length;
     this.window = window;
     this.#shift.fill(this.window - 1);
-    for (const [number, text] of this.#texts.entries())
-      for (let last = 1; last < this.window; last++) {
-        const pair = pairOf(codeAt(text, last - 1), codeAt(text, last));
-        const shift = this.window - 1 - last;
+    const pairs: number[] = [];
+    for (const text of this.#texts)
+      for (let last = 1; last < window; last++) {
+        const pair = pairOf(text.charCodeAt(last - 1), text.charCodeAt(last));
+        const shift = window - 1 - last;
         if (shift < this.#shift[pair]!) this.#shift[pair] = shift;
-        if (shift > 0) continue;
-        const ends = this.#ends.get(pair);
-        if (ends === undefined) this.#ends.set(pair, [number]);
-        else ends.push(number);
+        if (shift === 0) pairs.push(pair);
       }
+    const byPair = [...this.#texts.keys()].sort((a, b) => pairs[a]! - pairs[b]!);
+    this.#ends = Uint16Array.from(byPair);
+    this.#firsts = Uint8Array.from(byPair, (number) => this.#texts[number]!.charCodeAt(0));
+    for (const pair of pairs) this.#endStart[pair + 1]!++;
+    for (let pair = 0; pair < 1 << pairBits; pair++) this.#endStart[pair + 1]! += this.#endStart[pair]!;
   }
 
   get byteLength(): number {
-    return this.#shift.byteLength;
+    return this.#shift.byteLength + this.#endStart.byteLength;
   }
 
   /** Reports every literal in `text`, in whatever case. Linear in the text, for a long text usually a fraction of it. */
@@ -72,10 +78,12 @@ export class SkipSearch {
   }
 
   #report(pair: number, text: string, last: number, sink: LiteralSink): void {
-    const ends = this.#ends.get(pair);
-    if (ends === undefined) return;
     const start = last - this.window + 1;
-    for (const number of ends) {
+    const first = codeAt(text, start);
+    const end = this.#endStart[pair + 1]!;
+    for (let i = this.#endStart[pair]!; i < end; i++) {
+      if (this.#firsts[i] !== first) continue;
+      const number = this.#ends[i]!;
       if (!standsAt(this.#texts[number]!, text, start)) continue;
       for (const each of this.#numbers[number]!) sink.hit(each);
     }
@@ -91,7 +99,7 @@ const asciiOf = (code: number): number => (code < 128 ? code : foldsToAscii(code
 const folded = Uint8Array.from({ length: 129 }, (_, code) => (code >= 0x41 && code <= 0x5a ? code + 32 : code));
 
 /** A character, folded if it folds to ASCII. */
-function codeAt(text: string, at: number): number {
+export function codeAt(text: string, at: number): number {
   const code = text.charCodeAt(at);
   return folded[code < 128 ? code : foldsToAscii(code)]!;
 }
