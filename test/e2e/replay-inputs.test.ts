@@ -89,7 +89,7 @@ describe.each(programs)("a replay %s", (_, command) => {
         ]);
       }
     }
-  });
+  }, 60_000);
 
   test("logs of Linux in one archive are one stream with the process of each audit record", () => {
     const audit = auditEvent(
@@ -117,7 +117,7 @@ describe.each(programs)("a replay %s", (_, command) => {
       command_line: "cat /etc/shadow",
       parent: { pid: 100 },
     });
-  });
+  }, 60_000);
 
   test("a damaged archive is said, costs no other input, and gives exit status 2", () => {
     const bytes = zip({ name: "a.json", content: event(1) });
@@ -125,7 +125,7 @@ describe.each(programs)("a replay %s", (_, command) => {
     const { alerts, err, exitCode } = replay(["cut.zip", "plain.ndjson"]);
     expect([exitCode, alerts.length]).toEqual([2, 2]);
     expect(err).toContain("the archive is damaged");
-  });
+  }, 60_000);
 
   test("much input is read by several workers, with the same alerts", () => {
     // Text that hardly shrinks: what counts is the size of the compressed files.

@@ -223,4 +223,4 @@ test("what crosses threads is what it was", () => {
     ),
     { numRuns: 50 },
   );
-});
+}, 60_000);
