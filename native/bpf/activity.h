@@ -55,18 +55,27 @@ INLINE u32 compat_flag(struct task_struct *task) {
 INLINE u32 compat_flag(struct task_struct *task) { return 0; }
 #endif
 
-/* Who acts now. In a soft interrupt this is whoever happened to run: such programs fill the actor themselves. */
-INLINE void actor_fill(struct sigil_actor *a, struct task_struct *task, u32 fixed_bytes, u32 flags) {
-  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  const struct cred *cred = BPF_CORE_READ(task, cred);
-  a->start_ns = BPF_CORE_READ(leader, start_boottime);
+/* Who acts now: the current task. In a soft interrupt this is whoever happened to run; such programs fill the actor themselves. */
+INLINE void actor_fill(struct sigil_actor *a, u32 fixed_bytes, u32 flags) {
+  if (TYPED) {
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct task_struct *leader = task->group_leader;
+    a->start_ns = leader->start_boottime;
+    a->ppid = leader->real_parent->tgid;
+    a->euid = task->cred->euid.val;
+    a->mnt_ns = task->nsproxy->mnt_ns->ns.inum;
+  } else {
+    struct task_struct *task = current_task();
+    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+    a->start_ns = BPF_CORE_READ(leader, start_boottime);
+    a->ppid = BPF_CORE_READ(leader, real_parent, tgid);
+    a->euid = BPF_CORE_READ(task, cred, euid.val);
+    a->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+  }
   a->cgroup_id = bpf_get_current_cgroup_id();
-  a->ppid = BPF_CORE_READ(leader, real_parent, tgid);
   a->uid = (u32)bpf_get_current_uid_gid();
-  a->euid = BPF_CORE_READ(cred, euid.val);
-  a->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
   a->fixed_bytes = fixed_bytes;
-  a->flags = flags | compat_flag(task);
+  a->flags = flags | compat_flag(current_task());
   bpf_get_current_comm(a->comm, sizeof(a->comm));
 }
 
@@ -103,7 +112,7 @@ INLINE void activity_give(struct activity_scratch *s) {
       u64 _id = bpf_get_current_pid_tgid();                                                                         \
       __builtin_memset(_s->record, 0, SECTION_AT(fixed_bytes, sections));                                           \
       header_fill(&_a->header, c, kind, sections, _id >> 32, (u32)_id);                                             \
-      actor_fill(&_a->actor, current_task(), fixed_bytes, flags);                                                   \
+      actor_fill(&_a->actor, fixed_bytes, flags);                                                                  \
       _s->used = SECTION_AT(fixed_bytes, sections);                                                                 \
     }                                                                                                               \
     _s;                                                                                                             \

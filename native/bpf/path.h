@@ -35,16 +35,38 @@ INLINE void path_end(struct text *s) {
   }
 }
 
+/* What a step of the walk needs of a dentry, in one read: parent and name have been neighbours in all versions so far. Where they
+ * are not, they are read one by one. */
+struct step {
+  struct dentry *parent;
+  u32 hash, len;
+  const unsigned char *name;
+};
+
+INLINE void step_read(struct step *step, struct dentry *dentry) {
+  u32 at = bpf_core_field_offset(struct dentry, d_parent);
+  if (bpf_core_field_offset(struct dentry, d_name) == at + 8 && bpf_core_field_offset(struct qstr, len) == 4 &&
+      bpf_core_field_offset(struct qstr, name) == 8) {
+    bpf_probe_read_kernel(step, sizeof(*step), (void *)dentry + at);
+    return;
+  }
+  step->parent = BPF_CORE_READ(dentry, d_parent);
+  step->len = BPF_CORE_READ(dentry, d_name.len);
+  step->name = BPF_CORE_READ(dentry, d_name.name);
+}
+
 /* Leaves the path in s->path[s->pos .. PATH_ROOM - 1) and its section flags in s->flags. */
 static __noinline __attribute__((unused)) int path_walk(struct text *s, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
   struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
   struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
+  struct dentry *mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
+  struct step step = {};
   int i;
 
   path_begin(s);
   for (i = 0; i < PATH_DEPTH_MAX; i++) {
     if (dentry == root_dentry && vfsmnt == root_mnt) break;
-    if (dentry == BPF_CORE_READ(vfsmnt, mnt_root)) {
+    if (dentry == mnt_root) {
       struct mount *m = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
       struct mount *up = BPF_CORE_READ(m, mnt_parent);
       if (up == m) { /* the top, and not by way of the root: outside of a chroot, or of a mount that was detached */
@@ -53,18 +75,19 @@ static __noinline __attribute__((unused)) int path_walk(struct text *s, struct t
       }
       dentry = BPF_CORE_READ(m, mnt_mountpoint);
       vfsmnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
+      mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
       continue;
     }
-    if (!prepend(s, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len))) {
+    step_read(&step, dentry);
+    if (!prepend(s, step.name, step.len)) {
       s->flags = SIGIL_CUT;
       break;
     }
-    struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-    if (dentry == parent) { /* a file without a directory: memfd, or cut off by an unmount */
+    if (dentry == step.parent) { /* a file without a directory: memfd, or cut off by an unmount */
       s->flags = SIGIL_DETACHED;
       break;
     }
-    dentry = parent;
+    dentry = step.parent;
   }
   if (i == PATH_DEPTH_MAX) s->flags = SIGIL_CUT;
   path_end(s);

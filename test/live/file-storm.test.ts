@@ -105,6 +105,26 @@ describeWhere("a storm of files", [needsBpf(), needsProgram(compiler)], () => {
       expect(lost(counters.exec)).toBe(0);
     }, 90_000);
 
+  test("program by program, the same are attached as together; what nobody needs is detached", () => {
+    const attached = (sensor: Sensor): string[] =>
+      sensor.probes().flatMap(({ name, state }) => (state === "attached" && name.startsWith("file_") ? [name] : []));
+    const usual = Sensor.open(options);
+    const apart = Sensor.open({ ...options, loadApart: true });
+    try {
+      expect(attached(usual)).toEqual([]);
+      for (const sensor of [usual, apart]) sensor.enable(kinds);
+      expect(attached(usual).length).toBeGreaterThan(5);
+      expect(attached(apart)).toEqual(attached(usual));
+      usual.enable([fileKind.close]);
+      expect(attached(usual)).toEqual(["file_close"]);
+      usual.enable([]);
+      expect(attached(usual)).toEqual([]);
+    } finally {
+      usual.close();
+      apart.close();
+    }
+  }, 30_000);
+
   test("when nobody reads, what is missing is what was dropped, and no process start is", async () => {
     const small = { kernelBulkRingBytes: 256 * 1024, bulkRingBytes: 256 * 1024 };
     const { seen, counters } = await run(small, 0, false);

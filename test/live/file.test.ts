@@ -352,6 +352,37 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
     30_000,
   );
 
+  test("a thread that swaps the name during the call changes nothing in the path of what was made", async () => {
+    const before = agent.alerts.length;
+    const { exitCode, output } = await runProgram([files, "swapped", folder.path, "300"], { timeoutMs: 60_000 });
+    expect(exitCode).toBe(0);
+    await agent.fileBarrier(fresh("barrier"));
+    const told = agent.alerts.slice(before).flatMap((alert) => {
+      const fields = at(alert, "sigil.event") as Fields;
+      return fields?.EventType === "create" && fields.Image === files ? [fields.TargetFilename as string] : [];
+    });
+    const made = output.trim().split("\n");
+    expect(made.length).toBe(300);
+    expect(told.sort()).toEqual(made.sort());
+  }, 90_000);
+
+  test("below a bind mount in a mount namespace of its own the path is the one inside", async () => {
+    const real = folder.in("bound");
+    const mount = folder.in("mount");
+    mkdirSync(real);
+    mkdirSync(mount);
+    const script = `mount --bind '${real}' '${mount}' && '${files}' open_create '${mount}/x' && '${files}' mkdir_ '${mount}/y'; sleep 0.2`;
+    const before = agent.alerts.length;
+    const { exitCode, output } = await runProgram(["unshare", "-m", "sh", "-c", script]);
+    expect([exitCode, output]).toEqual([0, ""]);
+    await agent.fileBarrier(fresh("barrier"));
+    const told = agent.alerts.slice(before).flatMap((alert) => {
+      const fields = at(alert, "sigil.event") as Fields;
+      return fields?.Image === files ? [`${fields.EventType} ${fields.TargetFilename} ${fields.PathResolved}`] : [];
+    });
+    expect(new Set(told)).toEqual(new Set([`create ${mount}/x true`, `mkdir ${mount}/y true`]));
+  });
+
   test("what is left out is not told", async () => {
     mkdirSync(folder.in("left-out"));
     expect(await events("create", "open_create", folder.in("left-out", "x"))).toEqual([]);

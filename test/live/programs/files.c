@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,42 @@ WAY(utimensat_) { return done(utimensat(dir_of(a[0]), a[1], NULL, 0)); }
 WAY(futimens_) { return done(futimens(open(a[0], O_RDONLY), NULL)); }
 WAY(in_chroot) { return done(chroot(a[0])) || done(chdir("/")) || done(open(a[1], O_WRONLY | O_CREAT, 0644)) || done(unlink(a[1])); }
 
+/* Two names of one length take turns in the buffer that is passed, as fast as another thread can write them. */
+static char turning[4096];
+static const char *faces[2];
+static volatile int turned;
+static void *turn(void *nothing) {
+  (void)nothing;
+  for (unsigned i = 0; !turned; i++) memcpy(turning, faces[i & 1], strlen(faces[0]));
+  return NULL;
+}
+/* swapped DIRECTORY COUNT: makes COUNT files by such a name; says on stdout which each became, by its descriptor. */
+WAY(swapped) {
+  pthread_t thread;
+  char one[512], two[512], link[64], path[1024];
+  int count = atoi(a[1]);
+  snprintf(one, sizeof(one), "%s/swap-one", a[0]);
+  snprintf(two, sizeof(two), "%s/swap-two", a[0]);
+  faces[0] = one;
+  faces[1] = two;
+  strcpy(turning, one);
+  if (pthread_create(&thread, NULL, turn, NULL)) return 125;
+  for (int i = 0; i < count;) {
+    int fd = open(turning, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) continue; /* half of one name and half of the other */
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = 0;
+    puts(path);
+    close(fd);
+    unlink(path);
+    i++;
+  }
+  turned = 1;
+  pthread_join(thread, NULL);
+  return 0;
+}
+
 static const struct {
   const char *name;
   int (*way)(char **);
@@ -116,7 +153,7 @@ static const struct {
   IS(linkat_, 4), IS(symlink_, 2), IS(symlinkat_, 3), IS(mkdir_, 1), IS(mkdirat_, 2), IS(mknod_, 1), IS(mknodat_, 2), IS(chmod_, 2),
   IS(fchmod_, 2), IS(fchmodat_, 3), IS(fchmodat2_, 3), IS(chown_, 1), IS(lchown_, 1), IS(fchown_, 1), IS(fchownat_, 2),
   IS(setxattr_, 1), IS(lsetxattr_, 1), IS(fsetxattr_, 1), IS(removexattr_, 1), IS(truncate_, 1), IS(ftruncate_, 1), IS(utime_, 1),
-  IS(utimes_, 1), IS(futimesat_, 2), IS(utimensat_, 2), IS(futimens_, 1), IS(in_chroot, 2),
+  IS(utimes_, 1), IS(futimesat_, 2), IS(utimensat_, 2), IS(futimens_, 1), IS(in_chroot, 2), IS(swapped, 2),
 };
 
 int main(int argc, char **argv) {
