@@ -113,7 +113,7 @@ INLINE void inode_facts(struct sigil_file *f, struct inode *inode) {
 INLINE void walk(struct activity_scratch *s, const struct path *path) {
   struct path at = {};
   bpf_core_read(&at, sizeof(at), path);
-  path_walk(&s->text, current_task(), at.dentry, at.mnt);
+  activity_walk(s->slot, (u64)at.dentry, (u64)at.mnt);
 }
 
 /* Is the path in s->text one of those that are left out? */
