@@ -16,7 +16,7 @@ const starterRules = join(root, "rules/sigma/linux");
 function activityRule(name: string, logsource: string, test: string): string {
   return `title: Activity ${name}
 id: 0e8f3c57-4b1a-4a57-9d5e-${name.length.toString(16).padStart(4, "0")}c1b7a0f1
-logsource: { product: linux, ${logsource} }
+logsource: { product: linux${logsource === "" ? "" : ", "}${logsource} }
 level: low
 detection:
   it:
@@ -78,6 +78,8 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
         ["memfd_create", "process_access", "io_uring", "file_event", "network_connection"]
           .map((category) => activityRule(category, `category: ${category}`, `CommandLine|contains: ${prefix}`))
           .concat(activityRule("audit", "service: auditd", `type: EXECVE\n    a2|contains: ${prefix}`))
+          // Words for the whole product: sought where the live agent seeks them.
+          .concat(activityRule("product-wide", "", `- ${prefix}`))
           .join("---\n"),
       ),
     );

@@ -6,14 +6,14 @@ import { AlertEncoder } from "../../alert/mod.ts";
 import { buildInfo } from "../../build-info.gen.ts";
 import { SigmaDetectionHandler } from "../../detect/mod.ts";
 import type { CorrelationStats } from "../../detect/sigma/mod.ts";
-import { FieldTable, type NormalizedEvent, replayCatalogue } from "../../event/mod.ts";
+import { FieldTable, type NormalizedEvent } from "../../event/mod.ts";
 import { AlertSink, SinkError } from "../../sink/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import { auditNeeds } from "../detect/mod.ts";
 import { descriptorWriter, type Log, openLog } from "../log/mod.ts";
 import { ReportCollector, type ReportFacts, reportHtml, writeReport } from "../report/mod.ts";
 import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts";
-import { makeDetectors } from "./detectors.ts";
+import { captureCatalogue, makeDetectors, seenLive } from "./detectors.ts";
 import { followEvents } from "./follow.ts";
 import { errorCode } from "./input-error.ts";
 import { readersMax } from "./limits.ts";
@@ -117,18 +117,21 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
     namespace: config.alerts.namespace,
   });
   const report = command.report === undefined ? undefined : new ReportCollector(config.alerts.minLevel);
+  const isSeenLive = seenLive(spec.rules);
   const options: ReplayOptions = {
     ...command,
     fields,
     log,
-    auditDemand: auditNeeds(spec.rules, replayCatalogue.route),
+    auditDemand: auditNeeds(spec.rules, captureCatalogue.route),
     readers: { spec, count: Math.min(availableParallelism(), readersMax) },
     ...(progress === undefined
       ? {}
       : { onProgress: (done: number, total: number, events: number) => progress.update(done, total, events) }),
     makeHandler: (emit) => {
       engine.forgetState();
-      return new SigmaDetectionHandler<NormalizedEvent>(store, fields, emit);
+      return new SigmaDetectionHandler<NormalizedEvent>(store, fields, (event, hit) => {
+        if (isSeenLive(hit.rule, event)) emit(event, hit);
+      });
     },
     emit: (alert) => {
       progress?.clear();

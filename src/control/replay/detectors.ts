@@ -1,8 +1,15 @@
 // The detectors of a replay, made the same on every thread: from rules and indicators, which are plain data, over the log sources of recordings.
 
-import { DetectorStore, IocEngine } from "../../detect/mod.ts";
-import { Engine, type LinkedCorrelation, type RuleIr } from "../../detect/sigma/mod.ts";
-import { type FieldTable, replayCatalogue } from "../../event/mod.ts";
+import { DetectorStore, IocEngine, type RuleInfo, ruleInfo } from "../../detect/mod.ts";
+import { Engine, isKeywordsOnly, type LinkedCorrelation, type RuleIr } from "../../detect/sigma/mod.ts";
+import {
+  createCatalogue,
+  type FieldTable,
+  liveSources,
+  type NormalizedEvent,
+  replayCatalogue,
+} from "../../event/mod.ts";
+import { RecordedEvent } from "../../normalize/mod.ts";
 
 /** What detectors are made of. Crosses threads by `postMessage`. */
 export interface DetectorSpec {
@@ -22,4 +29,21 @@ export function makeDetectors(
   const engine = new Engine(rules, { slots: fields, route, fieldReason, correlations });
   const ioc = indicators === undefined ? {} : { ioc: new IocEngine(indicators, fields) };
   return { engine, store: new DetectorStore({ sigma: engine, digest, ...ioc }) };
+}
+
+/** The log sources of the live sensor, whose events captures hold. */
+export const captureCatalogue = createCatalogue({ live: liveSources.linux, platform: "linux" });
+
+/**
+ * Whether the live agent would have shown an event of a capture to a rule. A recording may hold anything, so a rule for a whole product
+ * is asked about all of it; the sensor's events it sees in fewer places (`Catalogue.route`). Other events and detectors: true.
+ */
+export function seenLive(rules: readonly RuleIr[]): (rule: RuleInfo, event: NormalizedEvent) => boolean {
+  const sources = new Map<RuleInfo, ReadonlySet<number>>();
+  for (const rule of rules) {
+    if (rule.logsource.category !== undefined || rule.logsource.service !== undefined) continue;
+    const route = captureCatalogue.route(rule.logsource, isKeywordsOnly(rule));
+    sources.set(ruleInfo(rule), new Set("sources" in route ? route.sources : []));
+  }
+  return (rule, event) => event instanceof RecordedEvent || sources.get(rule)?.has(event.source) !== false;
 }
