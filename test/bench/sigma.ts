@@ -69,7 +69,7 @@ async function bestVariant(peer: Rsigma, lane: Lane, rules: RuleFolder, events: 
   let best: { variant: Variant; seconds: number } | undefined;
   for (const variant of lane.tagged ? taggedVariants : plainVariants) {
     const costs: number[] = [];
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 2; i++) {
       const load = await runOnCore(
         core,
         rsigmaCommand(peer, variant, rules.path, file("empty.ndjson")),

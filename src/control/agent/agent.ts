@@ -238,16 +238,7 @@ class Agent {
       this.#detect.open();
       this.#expectReady();
       this.#restoreCorrelations();
-      const loaded = await loadSigmaRules(this.#config);
-      this.#rules.put(loaded, this.#config);
-      if (
-        loaded.files.pipelineFiles !== undefined &&
-        loaded.files.pipelines === undefined &&
-        loaded.rules.length === 0
-      ) {
-        this.#log.error("cannot start: the pipelines of sigma.pipelines cannot be used");
-        return "configuration";
-      }
+      if (!(await this.#loadRules())) return "configuration";
       return await this.#ended;
     } finally {
       clearTimeout(this.#readyTimer);
@@ -257,6 +248,16 @@ class Agent {
       await this.#control?.close();
       await this.#teardown();
     }
+  }
+
+  /** The first set; false when nothing can run. A function of its own, so that what was loaded is not held for as long as the agent runs. */
+  async #loadRules(): Promise<boolean> {
+    const loaded = await loadSigmaRules(this.#config);
+    this.#rules.put(loaded, this.#config);
+    const { pipelineFiles, pipelines } = loaded.files;
+    if (pipelineFiles === undefined || pipelines !== undefined || loaded.rules.length > 0) return true;
+    this.#log.error("cannot start: the pipelines of sigma.pipelines cannot be used");
+    return false;
   }
 
   /** With counters of this moment, when the worker answers at once; else with its last ones, whose age is said. */
