@@ -16,8 +16,22 @@ describeWhere("record_finish", [needsProgram("gcc")], () => {
 
   beforeAll(async () => {
     const sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
-    const sources = ["test/fixtures/record-fuzz.c", "native/shim/record.c"].map((path) => join(root, path));
-    await run(["gcc", "-O1", "-g", "-Wall", "-Wextra", "-Werror", ...sanitize, "-o", program, ...sources]);
+    const sources = ["test/fixtures/record-fuzz.c", "native/shim/record.c", "native/shim/file.c"].map((path) =>
+      join(root, path),
+    );
+    await run([
+      "gcc",
+      "-O1",
+      "-g",
+      "-D_GNU_SOURCE",
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      ...sanitize,
+      "-o",
+      program,
+      ...sources,
+    ]);
   });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
