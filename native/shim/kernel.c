@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,22 @@
 #define SCRATCH_SLOTS 2
 #define ACTIVITY_SLOTS 4
 
+#define CLOSERS 16
+struct closing {
+  struct kernel_side *k;
+  u32 first;
+};
+
 struct kernel_side {
   struct bpf_object *whole[OBJECTS];       /* the object with the programs that loaded together */
   struct bpf_object *apart[PROGRAMS_MAX];  /* one for each that was loaded alone */
   struct bpf_link *link[PROGRAMS_MAX];
   struct bpf_program *program[PROGRAMS_MAX];
   struct probe probe[PROGRAMS_MAX];
+  struct bpf_link *leaving[PROGRAMS_MAX]; /* being destroyed by the closers */
+  struct closing closing[CLOSERS];
+  pthread_t closer[CLOSERS];
+  u32 closers;
   u8 loaded[OBJECTS];
   u8 wanted[SIGIL_KIND_MAX];
   int counters_fd, enabled_fd, cpus;
@@ -284,36 +295,37 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
   return shim_watch(s, bpf_map__fd(bulk));
 }
 
-#define CLOSERS 16
-
-struct closing {
-  struct kernel_side *k;
-  const u8 *which;
-  u32 first, step;
-};
+/* Waits for the links that detach() let go. */
+static void await_closers(struct kernel_side *k) {
+  while (k->closers > 0) pthread_join(k->closer[--k->closers], NULL);
+}
 
 static void *close_some(void *argument) {
   struct closing *c = argument;
-  for (u32 i = c->first; i < program_count; i += c->step) {
-    if (!c->which[i] || !c->k->link[i]) continue;
-    bpf_link__destroy(c->k->link[i]);
-    c->k->link[i] = NULL;
-  }
+  for (u32 i = c->first; i < PROGRAMS_MAX; i += CLOSERS)
+    if (c->k->leaving[i]) bpf_link__destroy(c->k->leaving[i]);
   return NULL;
 }
 
-/* Detaches the programs marked in `which`. The kernel waits for a grace period at each classic tracepoint, tens of milliseconds;
- * several threads wait for the same one. */
+/* Detaches the programs marked in `which`, on threads of their own: the kernel waits for a grace period at each classic tracepoint,
+ * tens of milliseconds, and whoever asked has records to read. */
 static void detach(struct kernel_side *k, const u8 *which) {
-  struct closing c[CLOSERS];
-  pthread_t thread[CLOSERS];
-  u32 threads = 0;
-  for (u32 i = 0; i < CLOSERS; i++) {
-    c[i] = (struct closing){k, which, i, CLOSERS};
-    if (pthread_create(&thread[threads], NULL, close_some, &c[i]) == 0) threads++;
-    else close_some(&c[i]);
+  await_closers(k);
+  for (u32 i = 0; i < PROGRAMS_MAX; i++) {
+    k->leaving[i] = i < program_count && which[i] ? k->link[i] : NULL;
+    if (k->leaving[i]) k->link[i] = NULL;
   }
-  while (threads > 0) pthread_join(thread[--threads], NULL);
+  /* Signals are for JavaScript's threads. */
+  sigset_t every, before;
+  sigfillset(&every);
+  pthread_sigmask(SIG_SETMASK, &every, &before);
+  for (u32 i = 0; i < CLOSERS; i++) {
+    struct closing *c = &k->closing[i];
+    *c = (struct closing){k, i};
+    if (pthread_create(&k->closer[k->closers], NULL, close_some, c) == 0) k->closers++;
+    else close_some(c);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int kernel_enable(struct shim *s, const u8 *kinds) {
@@ -329,8 +341,10 @@ int kernel_enable(struct shim *s, const u8 *kinds) {
   for (u32 i = program_count; i-- > 0;) {
     if (program_rows[i].object == OBJECT_PROCESS || !k->program[i]) continue;
     int on = delivers(i, kinds);
-    if (on && !k->link[i]) attach(k, i, &tracefs);
-    else if (!on && k->link[i]) {
+    if (on && !k->link[i]) {
+      await_closers(k); /* a program cannot be attached twice to one tracepoint */
+      attach(k, i, &tracefs);
+    } else if (!on && k->link[i]) {
       off[i] = 1;
       any = 1;
       k->probe[i].attached = 0;
@@ -418,6 +432,8 @@ void kernel_detach(struct shim *s) {
   u32 zero = 0;
   if (any && k->enabled_fd >= 0) bpf_map_update_elem(k->enabled_fd, &zero, none, BPF_ANY);
   if (any) detach(k, all);
+  /* What comes after this must not come any more: the account is about to be closed. */
+  if (k) await_closers(k);
 }
 
 void kernel_close(struct shim *s) {
