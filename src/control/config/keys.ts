@@ -129,7 +129,7 @@ export const sections = {
       log_files: key(
         list(path(), "paths"),
         [],
-        "Log files to follow, from their ends. Empty: auth.log, syslog, secure, messages, cron and those of vsftpd and ClamAV below /var/log, as far as the journal does not hold the same lines.",
+        "Log files to follow, from their ends. Program, facility and the name of the file decide which service a line belongs to. Empty: auth.log, syslog, secure, messages, cron and those of vsftpd and ClamAV below /var/log, as far as the journal does not hold the same lines.",
         { stability: "incubating" },
       ),
     },

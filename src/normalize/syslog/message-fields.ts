@@ -8,6 +8,9 @@ const sudoNames: ReadonlySet<string> = new Set(
   "HOST TTY CHROOT PWD CWD USER GROUP TSID ENV EXIT SIGNAL COMMAND".split(" "),
 );
 
+/** More parts than sudo has names for. */
+const sudoPartsMax = 32;
+
 /** sshd's lines about a login, and what stands in them. */
 const sshd: readonly (readonly [pattern: RegExp, outcome: string])[] = [
   [/^Accepted (\S{1,64}) for (\S{1,256}) from (\S{1,255}) port (\d{1,5})\b/, "success"],
@@ -53,7 +56,8 @@ function addSudo(fields: Fields, message: string): void {
   if (begin === null) return;
   fields.user = begin[1];
   let at = begin[0].length;
-  while (at < message.length) {
+  // Each look ahead may go to the end of the line: a line of nothing but separators must not cost its length squared.
+  for (let i = 0; i < sudoPartsMax && at < message.length; i++) {
     const equals = message.indexOf("=", at);
     const next = message.indexOf(" ; ", at);
     if (next !== -1 && (equals === -1 || next < equals)) {
