@@ -113,6 +113,18 @@ describeWhere("the network", [needsBpf(), needsProgram(compiler)], () => {
     });
   });
 
+  test("is told whichever way it is done: io_uring, 32-bit calls, another thread, Fast Open", async () => {
+    await using agent = await LiveAgent.start({ rules: [rules] });
+    const ran = await runProgram([program, "past"]);
+    expect([ran.exitCode, ran.output]).toEqual([0, expect.stringContaining("connect")]);
+    closedAccount((await agent.stop()).log);
+    // What is still open when a program ends is closed for it: those ends are not what this is about.
+    const done = ofProgram(agent)
+      .map(lineOf)
+      .filter((line) => !line.startsWith("close"));
+    expect(done.sort()).toEqual(told(ran.output));
+  }, 60_000);
+
   test("within the host is left out on demand, and counted", async () => {
     await using agent = await LiveAgent.start({ rules: [rules], config: "[network]\nloopback = false\n" });
     const { output } = await runProgram([program, "scene"]);

@@ -77,6 +77,17 @@ export class LossWatch {
     }
     account.alerts_sent = report.alertsSent;
     account.alerts_dropped = report.alertsDropped;
+    for (const [name, count] of Object.entries(networkCounts(report.network))) if (count > 0) account[name] = count;
     return account;
   }
 }
+
+/** What the memory of the network left out or could not keep; shown when it is not zero. */
+const networkCounts = ({ connections, dns, names, streams }: DetectReport["network"]): Record<string, number> => ({
+  network_folded: connections.folded,
+  network_places_forgotten: connections.evicted,
+  dns_others: dns.others,
+  dns_damaged: dns.damaged,
+  dns_streams_abandoned: streams.abandoned,
+  dns_names_forgotten: names.evicted,
+});

@@ -1,6 +1,7 @@
 /* Acts on the network, in a network namespace of its own where only the loopback device is, and tells the truth about it:
  *
  *   network scene                     one of everything; a line for each event: NAME PROTOCOL PID SOURCE PORT DESTINATION PORT MORE…
+ *   network past                      the same for ways past the usual system calls: io_uring, 32-bit calls, a thread, Fast Open
  *   network connects COUNT PER_SECOND connections to 127.0.0.0/8, each to an address of its own; PER_SECOND 0: as fast as it can
  *   network lookups COUNT PER_SECOND  lookups of nNNNNNN.PREFIX (argument 4), each answered with an address of its own
  *   network within FILE COMMAND…      runs a command where FILE is /etc/resolv.conf and a server on all addresses knows every name
@@ -12,6 +13,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -23,8 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -275,6 +279,67 @@ static void ping(void) {
   close(fd);
 }
 
+/* One request through a ring of its own, waited for; what it gave. */
+static int through_uring(int opcode, int fd, const void *pointer, unsigned long size_or_offset) {
+  struct io_uring_params p = {0};
+  int ring = (int)CHECK(syscall(SYS_io_uring_setup, 1, &p));
+  char *sq = mmap(NULL, p.sq_off.array + 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+  char *cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+  struct io_uring_sqe *entry = mmap(NULL, sizeof(*entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+  if (sq == MAP_FAILED || cq == MAP_FAILED || entry == MAP_FAILED) exit(10);
+  memset(entry, 0, sizeof(*entry));
+  entry->opcode = (unsigned char)opcode;
+  entry->fd = fd;
+  entry->addr = (unsigned long)pointer;
+  if (opcode == IORING_OP_CONNECT) entry->off = size_or_offset;
+  else entry->len = (unsigned)size_or_offset;
+  *(unsigned *)(sq + p.sq_off.array) = 0;
+  __atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+  CHECK(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+  int result = ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
+  close(ring);
+  return result;
+}
+
+static void *connect_in_thread(void *unused) {
+  union address target = *(union address *)unused;
+  int fd = (int)CHECK(socket(AF_INET, SOCK_STREAM, 0));
+  CHECK(connect(fd, &target.any, size_of(&target)));
+  say("connect", "tcp", here(fd), target, "0");
+  return NULL;
+}
+
+static void past(void) {
+  int server = listener("127.0.0.1", 8), fd;
+  union address target = here(server);
+  fd = (int)CHECK(socket(AF_INET, SOCK_STREAM, 0));
+  if (through_uring(IORING_OP_CONNECT, fd, &target, size_of(&target)) != 0) exit(11);
+  say("connect", "tcp", here(fd), target, "0");
+  union address place;
+  int other = datagram("127.0.0.1", &place), from = (int)CHECK(socket(AF_INET, SOCK_DGRAM, 0));
+  CHECK(connect(from, &place.any, size_of(&place)));
+  if (through_uring(IORING_OP_SEND, from, "x", 1) != 1) exit(12);
+  say("send", "udp", here(from), place, "true");
+  close(other), close(from);
+  pthread_t thread;
+  pthread_create(&thread, NULL, connect_in_thread, &target);
+  pthread_join(thread, NULL);
+#ifdef __x86_64__
+  /* connect, number 362 of the 32-bit calls: its address must lie low. */
+  union address *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+  *low = target;
+  fd = (int)CHECK(socket(AF_INET, SOCK_STREAM, 0));
+  int result;
+  __asm__ volatile("int $0x80" : "=a"(result) : "a"(362), "b"(fd), "c"(low), "d"(size_of(low)) : "memory", "r8", "r9", "r10", "r11");
+  if (result != 0) exit(13);
+  say("connect", "tcp", here(fd), target, "0");
+#endif
+  /* Data with the first packet: no connect() at all. */
+  fd = (int)CHECK(socket(AF_INET, SOCK_STREAM, 0));
+  CHECK(sendto(fd, "x", 1, MSG_FASTOPEN, &target.any, size_of(&target)));
+  say("connect", "tcp", here(fd), target, "0");
+}
+
 static void pace(struct timespec *next, int per_second) {
   if (per_second == 0) return;
   next->tv_nsec += 1000000000 / per_second;
@@ -507,6 +572,8 @@ int main(int argc, char **argv) {
     datagrams("127.0.0.1");
     datagrams("::1");
     ping();
+  } else if (strcmp(argv[1], "past") == 0) {
+    past();
   } else if (strcmp(argv[1], "connects") == 0 && argc == 4) {
     connects(atoi(argv[2]), atoi(argv[3]));
   } else if (strcmp(argv[1], "lookups") == 0 && argc == 5) {
