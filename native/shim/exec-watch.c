@@ -26,3 +26,13 @@ EXPORT s32 sigil_exec_watch_add(s32 fd, const char *path) {
   if (!fanotify_mark64(fd, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC, path)) return 0;
   return -errno;
 }
+
+/* No more executions of the file behind `file` are told, until it is written to: it is known. 0, or a negative errno. */
+EXPORT s32 sigil_exec_watch_ignore(s32 fd, s32 file) {
+  return syscall(SYS_fanotify_mark, fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, (u64)FAN_OPEN_EXEC, file, NULL) ? -errno : 0;
+}
+
+/* All files are told of again. */
+EXPORT s32 sigil_exec_watch_forget(s32 fd) {
+  return syscall(SYS_fanotify_mark, fd, FAN_MARK_FLUSH, (u64)0, AT_FDCWD, NULL) ? -errno : 0;
+}

@@ -223,7 +223,8 @@ EXPORT s32 sigil_confine(u32 uid, u32 gid, s32 nice, s32 parent, char *error, u3
   return thread ? failed("filter", error, bytes) : 0;
 }
 
-/* Tries what a confined process must not be able to do; the errno of the refusal, 0 when it worked (and was undone). */
+/* Tries what a confined process must not be able to do; the errno of the refusal, 0 when it worked (and was undone). On itself where there has
+ * to be somebody: whoever watches for tampering with the agent must not see it here. */
 EXPORT s32 sigil_attempt(u32 what) {
   long result = -1;
   char *nothing[] = {NULL};
@@ -233,7 +234,7 @@ EXPORT s32 sigil_attempt(u32 what) {
   case 0: result = execve("/proc/self/exe-", nothing, nothing); break; /* does not exist: EPERM or ENOENT */
   case 1: result = syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); break;
   case 2: result = syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0); break;
-  case 3: result = syscall(SYS_ptrace, 0 /* PTRACE_TRACEME */, 0, 0, 0); break;
+  case 3: result = syscall(SYS_ptrace, 16 /* PTRACE_ATTACH */, 0x3fffffff, 0, 0); break; /* nobody: ESRCH, or EPERM */
   case 4:
     memset(&map, 0, sizeof(map));
     map.map_type = BPF_MAP_TYPE_ARRAY;
@@ -243,12 +244,12 @@ EXPORT s32 sigil_attempt(u32 what) {
     break;
   case 5: result = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC, 0); break;
   case 6: result = syscall(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC, 0); break;
-  case 7: result = syscall(SYS_kill, getppid(), 0); break;
+  case 7: result = syscall(SYS_kill, getpid(), 0); break;
   case 8: result = syscall(SYS_memfd_create, "sigil", 1u); break;
   case 9: result = syscall(SYS_setresuid, 0, 0, 0); break;
   case 10: result = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); break;
   case 11: result = syscall(SYS_unlinkat, AT_FDCWD, "/proc/none", 0); break;
-  case 12: result = syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0); break;
+  case 12: result = syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0); break;
   case 13: result = syscall(425 /* io_uring_setup */, 1, NULL); break;
   default: return EINVAL;
   }

@@ -12,6 +12,9 @@ export interface ExecOpen {
 /** Descriptors kept at once, and for how long: the record of the same execution comes within milliseconds. */
 const keptMax = 128;
 const keptMs = 3000;
+/** Files that are ignored at once, and for how long: each mark keeps an inode in the kernel's memory. */
+const ignoredMax = 2048;
+const ignoredMs = 60 * 60 * 1000;
 /** Bytes of events read at once: each is 24. */
 const readBytes = 24 * 64;
 /** As in linux/fanotify.h: the kernel's queue overflowed. */
@@ -35,6 +38,8 @@ export class ExecWatch {
   #kept = 0;
   #mounts = "";
   #isClosed = false;
+  #ignored = 0;
+  #ignoredSinceMs = performance.now();
   #timer: Timer;
   /** Executions seen, and those of which the kernel's queue had no room. */
   seen = 0;
@@ -94,11 +99,26 @@ export class ExecWatch {
     return kept.map(({ descriptor }) => descriptor);
   }
 
+  /** The file is known: its executions are not told until it is written to, so that starting it over and over costs nothing here. */
+  ignore(descriptor: number): void {
+    if (this.#ignored >= ignoredMax || performance.now() - this.#ignoredSinceMs > ignoredMs) this.forgetIgnored();
+    if (loadShim().sigil_exec_watch_ignore(this.#fd, descriptor) === 0) this.#ignored++;
+  }
+
+  /** Every file is told of again. */
+  forgetIgnored(): void {
+    loadShim().sigil_exec_watch_forget(this.#fd);
+    this.#ignored = 0;
+    this.#ignoredSinceMs = performance.now();
+  }
+
   /** No more events are read. */
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#timer);
     for (const pid of [...this.#byPid.keys()]) for (const fd of this.claim(pid)) closeSync(fd);
+    // A read may be under way: it ends with the next execution, or with the program.
+    this.forgetIgnored();
   }
 
   async #listen(): Promise<void> {

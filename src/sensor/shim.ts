@@ -33,6 +33,8 @@ const symbols = {
   },
   sigil_exec_watch_open: { args: [], returns: FFIType.i32 },
   sigil_exec_watch_add: { args: [FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+  sigil_exec_watch_ignore: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
+  sigil_exec_watch_forget: { args: [FFIType.i32], returns: FFIType.i32 },
   sigil_attempt: { args: [FFIType.u32], returns: FFIType.i32 },
 } as const;
 

@@ -35,7 +35,8 @@ const descriptorTurnsMax = 6;
 export class LiveScan {
   readonly #options: LiveScanOptions;
   readonly #pool: ScanPool;
-  readonly #watch: ExecWatch | undefined;
+  /** While there are rules. */
+  #watch: ExecWatch | undefined;
   #infos = new RuleInfos([]);
   #isClosed = false;
   #isReady = false;
@@ -60,9 +61,6 @@ export class LiveScan {
         if (this.#troubles++ === 0) options.tell("scan_worker_failed", what, details);
       },
     });
-    this.#watch = ExecWatch.open();
-    if (this.#watch === undefined)
-      options.log.warn("executions cannot be watched: files that are gone at once are not scanned");
     this.ready = this.reload(options.config);
   }
 
@@ -113,6 +111,7 @@ export class LiveScan {
       if (compiled.plainReason !== "") log.warn("scans run slowly", { reason: compiled.plainReason });
       this.#infos = new RuleInfos(compiled.rules);
       if (snapshot === undefined) return;
+      this.#watchExecutions();
       this.#pool.use(snapshot);
       this.#pool.warm("scan");
       log.info("YARA rules live", {
@@ -125,6 +124,15 @@ export class LiveScan {
       log.error("YARA rules cannot be loaded", { error: (error as Error).message });
       tell("yara_failed", "YARA rules cannot be loaded", { error: (error as Error).message });
     }
+  }
+
+  /** Not without rules: what nobody asks about costs the host nothing. */
+  #watchExecutions(): void {
+    // What was known was known by other rules.
+    if (this.#watch !== undefined) this.#watch.forgetIgnored();
+    else this.#watch = ExecWatch.open();
+    if (this.#watch === undefined)
+      this.#options.log.warn("executions cannot be watched: files that are gone at once are not scanned");
   }
 
   /** File systems that were mounted since. */
@@ -173,6 +181,8 @@ export class LiveScan {
       return { status: this.#isClosed ? "lost" : "scanned", findings: [] };
     }
     const { scanner } = this.#options.config;
+    // Whatever comes of it is kept by the file's identity.
+    this.#watch?.ignore(descriptor);
     const result = await this.#pool.submit("scan", {
       descriptor,
       request: {
@@ -213,7 +223,11 @@ export class LiveScan {
       const stat = found === undefined ? statOf(descriptor) : undefined;
       if (stat !== undefined && (isSubject(stat, subject) || nameOf(descriptor) === subject.path))
         found = { descriptor, stat };
-      else closeSync(descriptor);
+      else {
+        // The dynamic loader, above all: it comes with every start.
+        this.#watch?.ignore(descriptor);
+        closeSync(descriptor);
+      }
     }
     return found;
   }
