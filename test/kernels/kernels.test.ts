@@ -58,6 +58,41 @@ const fileEvents: readonly string[] = [
   "create /srv/files/last",
 ];
 
+/** What scene.sh does to the kernel and to processes. */
+const operations: readonly string[] = [
+  "setresuid ids 1000",
+  "capset capabilities CAP_SYS_TIME",
+  "ptrace_seize /bin/operate",
+  "ptrace_traceme /bin/operate",
+  "ptrace_pokedata /bin/operate",
+  "memory_write /bin/operate",
+  "memory_read /bin/operate",
+  "scene-memory",
+  "scene-last",
+  "mmap rwx",
+  "mprotect r-x",
+  "/srv/library.so",
+  "prog_load sigil_probe",
+  "obj_get /sys/fs/bpf/sigil-is-not-there",
+  "unshare mnt",
+  "mount /",
+  "mount /srv/mnt",
+  "umount /srv/mnt",
+  "clone uts,ipc",
+  "setns uts",
+  "prctl scene-name",
+  "personality ADDR_NO_RANDOMIZE",
+  "add_key scene-name",
+  "keyctl revoke",
+  "userfaultfd",
+  "setup",
+  "io_uring_openat /srv/ring/made",
+  "io_uring_renameat /srv/ring/moved",
+  "io_uring_unlinkat /srv/ring/moved",
+  "io_uring_connect 127.0.0.1",
+  "SIGKILL /bin/operate",
+];
+
 /** What an alert must say of a witness, by the witness's own account. */
 function expectedOf(scene: Scene, truth: Truth): Record<string, unknown> {
   const isMemfd = truth.exe.startsWith("/memfd:");
@@ -300,6 +335,13 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
 
   on("what is done to files is told with the kernel's own paths, whatever way they were named", () => {
     expect(scene.fileEvents("/bin/files")).toEqual([...fileEvents]);
+  });
+
+  on("kernel operations are told, whatever the kernel calls its insides", () => {
+    expect(scene.operations()).toEqual([...operations].sort());
+    // Where overlayfs is a module, loading it is told by the kernel's own name for it.
+    const modules = scene.ofRule("A module is loaded").map((alert) => at(alert, "sigil.event.ModuleName"));
+    if (!isHost) expect(modules).toContain("overlay");
   });
 
   on(`a storm of ${stormSize} programs is seen whole`, () => {

@@ -155,6 +155,30 @@ fact network $?
 /bin/network questions sigil-scene.test
 fact questions $?
 
+# Kernel operations: what the program says that it did goes to /tmp/operations.
+o() { /bin/operate "$@" >>/tmp/operations || echo "operate $* $?" >>/tmp/endings; }
+mkdir -p /srv/mnt /srv/ring
+cp /bin/operate /srv/library.so
+o setuid 1000
+o capset
+o ptrace
+o vm
+o memfd scene-memory
+o executable
+o library /srv/library.so
+o library /bin/operate
+o bpf /sys/fs/bpf/sigil-is-not-there
+o mount /srv/mnt
+o namespace
+o calls scene-name
+o uring /srv/ring
+/bin/operate wait >/tmp/waiting &
+waiting=$!
+await pid= /tmp/waiting 20
+o signal $waiting 9
+o memfd scene-last
+await scene-last /tmp/alerts.ndjson 60
+
 # The agent judges in order: with this alert out, all is out.
 act last $witness run $token-last
 await "$token-last" /tmp/alerts.ndjson 60 && fact last seen

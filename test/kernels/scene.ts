@@ -132,6 +132,37 @@ export class Scene {
     return events;
   }
 
+  /** What the operating program did, sorted: what it was, and what it was done to or with. */
+  operations(): string[] {
+    const told = new Map<string, string>();
+    for (const alert of this.ofRule("The operating program does something")) {
+      const f = at(alert, "sigil.event") as Readonly<Record<string, string>>;
+      const what = [f.Syscall, f.EventType, f.Signal].filter((word) => word !== undefined).join(" ");
+      const with_ =
+        f.MemoryFileName ??
+        f.Name ??
+        f.ImageLoaded ??
+        f.Namespaces ??
+        f.ProgramName ??
+        f.TargetFilename ??
+        f.MountPoint ??
+        f.Protection ??
+        f.CapabilitiesGained ??
+        f.Operation ??
+        f.KeyType ??
+        f.DestinationIp ??
+        f.TargetImage ??
+        f.Euid ??
+        "";
+      // An event that two categories see makes two alerts.
+      told.set(
+        `${at(alert, "event.action")} ${f.UtcTime} ${f.ProcessGuid} ${what} ${with_} ${at(alert, "event.sequence")}`,
+        `${what} ${with_}`.trim(),
+      );
+    }
+    return [...told.values()].sort();
+  }
+
   truth(token: string): Truth {
     const found = this.truths.find((truth) => truth.token === token);
     if (found === undefined) throw new Error(`No witness ${token} wrote anything`);

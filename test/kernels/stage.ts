@@ -74,7 +74,7 @@ export async function stage(agent: string, scratch: string, overlay?: Uint8Array
   copy("bin/busybox", "/bin/busybox");
   copy("bin/witness", witness);
   copy("bin/witness-dynamic", dynamic);
-  for (const name of ["files", "network"]) copy(`bin/${name}`, await buildProgram(name, scratch));
+  for (const name of ["files", "network", "operate"]) copy(`bin/${name}`, await buildProgram(name, scratch));
   for (const library of [...(await librariesOf(agent)), ...(await librariesOf(dynamic))])
     copy(library.slice(1), library);
   copy("init", join(import.meta.dir, "init.sh"));

@@ -317,4 +317,26 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(names("io_uring_unlinkat")).toEqual(["Operation file_delete", "Operation io_uring"]);
     expect(names("io_uring_renameat")).toEqual(["Operation file_event", "Operation io_uring"]);
   }, 60_000);
+
+  test("a thread that swaps a name during the call changes nothing: what is told is what the kernel took", async () => {
+    const count = 300;
+    const { token, facts } = await operate("swap", String(count));
+    const all = await events(token, count);
+    expect(all.length).toBe(count);
+    const named = (name: string): number => all.filter(({ MemoryFileName }) => MemoryFileName === name).length;
+    expect([named("sigil-aaaa"), named("sigil-bbbb")]).toEqual([Number(facts.a), Number(facts.b)]);
+  }, 60_000);
+
+  test("two processes with one pid are two", async () => {
+    const { token, facts } = await operate("reuse");
+    expect(facts.second).toBe(facts.first as string);
+    const all = await events(token, 2);
+    const of = (name: string): Fields | undefined => all.find(({ MemoryFileName }) => MemoryFileName === name);
+    const [first, second] = [of("sigil-first"), of("sigil-second")];
+    expect([first?.ProcessId, second?.ProcessId]).toEqual([facts.first, facts.first]);
+    expect(first?.ProcessGuid).toMatch(/^\{.{36}\}$/);
+    expect(second?.ProcessGuid).not.toBe(first?.ProcessGuid as string);
+    for (const event of [first, second])
+      expect(event).toMatchObject({ Image: program, ParentProcessId: facts.self as string });
+  }, 60_000);
 });

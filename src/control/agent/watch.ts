@@ -39,6 +39,7 @@ export class AgentWatch {
   #timer: Timer | undefined;
   #atMs = performance.now();
   #bootMs = bootTimeMs();
+  #cpuMs = cpuTimeMs();
   #savedMs = Number.NEGATIVE_INFINITY;
   #throttled = 0;
   #throttledMs = Number.NEGATIVE_INFINITY;
@@ -93,11 +94,16 @@ export class AgentWatch {
   #tick(): void {
     const now = performance.now();
     const boot = bootTimeMs();
+    const cpu = cpuTimeMs();
+    const workedMs = cpu - this.#cpuMs;
     const lateMs = now - this.#atMs - pauseWatchMs;
     const asleepMs = boot - this.#bootMs - (now - this.#atMs);
     this.#atMs = now;
     this.#bootMs = boot;
-    if (lateMs >= pauseToldMs)
+    this.#cpuMs = cpu;
+    // Late for its own work (a large rule set, an emulated machine) is not stopped: who is stopped uses no processor.
+    const isBusy = workedMs > lateMs / 2;
+    if (lateMs >= pauseToldMs && !isBusy)
       this.#options.tell(
         "agent_paused",
         `The agent did not run for ${Math.round(lateMs / 1000)} seconds`,
@@ -177,4 +183,10 @@ export class AgentWatch {
       }
     }
   }
+}
+
+/** Processor time of all threads, milliseconds. */
+function cpuTimeMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
