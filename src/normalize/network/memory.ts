@@ -21,9 +21,10 @@ export const networkMemoryDefaults: NetworkMemoryOptions = {
   names: {
     // A busy browser learns a thousand addresses a day.
     hostEntriesMax: 16_384,
-    processesMax: 1024,
-    // Far below those of the host: one process must not push out all others.
-    processEntriesMax: 256,
+    processesMax: 512,
+    // Far below those of the host: one process must not push out all others. All of them together are 32,768 names, of 1,020 units each
+    // when somebody makes them as long as he can.
+    processEntriesMax: 64,
     // Programs keep answers, and connections, for longer than the answer says.
     ttlMinMs: 5 * 60_000,
     // Addresses change hands.
