@@ -89,6 +89,25 @@ describeWhere("files of live starts", [needsBpf(), needsProgram(compiler)], () =
     }
   }, 60_000);
 
+  test("after SIGHUP files are judged by the new rules, known ones too", async () => {
+    const path = marked("reloaded");
+    await runProgram([path]);
+    expect((await settled(path)).map((alert) => at(alert, "sigil.level"))).toEqual(["critical"]);
+    folder.write(
+      "marked.yar",
+      `rule marked : t1 { meta: severity = "low" strings: $word = "${word}" condition: $word }`,
+    );
+    process.kill(agent.pid, "SIGHUP");
+    let levels: unknown[] = [];
+    for (let i = 0; i < 300 && !levels.includes("low"); i++) {
+      await Bun.sleep(100);
+      await runProgram([path]);
+      await agent.barrier();
+      levels = alertsOf(path).map((alert) => at(alert, "sigil.level"));
+    }
+    expect(levels).toContain("low");
+  }, 120_000);
+
   test("allowed paths are not scanned", async () => {
     const path = marked("allowed");
     await runProgram([path]);

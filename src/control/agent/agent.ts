@@ -201,7 +201,11 @@ class Agent {
         if (this.#rules.isNewest(generation)) this.#reloaded();
       },
       // Not before files are scanned as well.
-      ready: () => void (this.#scan?.ready ?? Promise.resolve()).then(() => this.#onReady()),
+      ready: () => {
+        // The sensor is; rules may take their time.
+        clearTimeout(this.#readyTimer);
+        void (this.#scan?.ready ?? Promise.resolve()).then(() => this.#onReady());
+      },
       tampered: (message) => this.#watch.tampered(message),
       report: (report) => this.#onReport(report),
       alert: (message) => this.#onAlert(message),

@@ -38,6 +38,10 @@ export class LiveScan {
   /** While there are rules. */
   #watch: ExecWatch | undefined;
   #infos = new RuleInfos([]);
+  /** Of the set that is live. */
+  #digest = "";
+  #wanted: LiveScanOptions["config"] | undefined;
+  #loading: Promise<void> | undefined;
   #isClosed = false;
   #isReady = false;
   /** Descriptors taken before the pool has them. */
@@ -91,11 +95,30 @@ export class LiveScan {
     };
   }
 
-  /** Reads and compiles rules; what runs stays when that fails. Never rejects. */
-  async reload(config: LiveScanOptions["config"]): Promise<void> {
+  /**
+   * Reads and compiles rules; what runs stays when that fails. One set at a time: of those asked for meanwhile only the newest is
+   * loaded. Never rejects.
+   */
+  reload(config: LiveScanOptions["config"]): Promise<void> {
+    this.#wanted = config;
+    this.#loading ??= this.#loadAll().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  async #loadAll(): Promise<void> {
+    for (let config = this.#wanted; config !== undefined; config = this.#wanted) {
+      this.#wanted = undefined;
+      await this.#load(config);
+    }
+  }
+
+  async #load(config: LiveScanOptions["config"]): Promise<void> {
     const { log, tell } = this.#options;
     try {
       const { files, set } = await loadYara(config.yara);
+      if (set.digest === this.#digest) return;
       const compiled = await compileYara(set, openStore(config.scanner, log), config.scanner.memoryMaxBytes);
       const { snapshot } = compiled;
       if (this.#isClosed) {
@@ -110,6 +133,7 @@ export class LiveScan {
         log.warn("rule rejected", { file, line, column, reason: message, hint });
       if (compiled.plainReason !== "") log.warn("scans run slowly", { reason: compiled.plainReason });
       this.#infos = new RuleInfos(compiled.rules);
+      this.#digest = set.digest;
       if (snapshot === undefined) return;
       this.#watchExecutions();
       this.#pool.use(snapshot);
