@@ -59,6 +59,8 @@ export function cacheFolder(scanner: AppConfig["scanner"]): string {
 
 /** A store there, or none with the reason in the log: then rules are compiled at each start. */
 export function openStore(scanner: AppConfig["scanner"], log: Log): SnapshotStore | undefined {
+  // Sources that no commit names may compile the same rules to something else tomorrow.
+  if (!/^[0-9a-f]{40}$/.test(buildInfo.commit)) return undefined;
   try {
     return new SnapshotStore(cacheFolder(scanner));
   } catch (error) {
