@@ -1,12 +1,11 @@
-/* Loading and attaching the eBPF programs, each for itself: an object in one go where the kernel takes all of it, and program
- * by program, sharing the maps, where it does not. The process family at once, the others when somebody needs their kinds. What failed is reported with its errno and the verifier's words. */
-#include "shim.h"
-#include "programs.h"
+/* Loading the eBPF programs and counting what they did: an object in one go where the kernel takes all of it, and program by
+ * program, sharing the maps, where it does not. The process family at once, the others when somebody needs their kinds. What
+ * failed is reported with its errno and the verifier's words. */
+#include "kernel-side.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,30 +16,7 @@
 #define SCRATCH_SLOTS 2
 #define ACTIVITY_SLOTS 4
 
-#define CLOSERS 16
-struct closing {
-  struct kernel_side *k;
-  u32 first;
-};
-
-struct kernel_side {
-  struct bpf_object *whole[OBJECTS];       /* the object with the programs that loaded together */
-  struct bpf_object *apart[PROGRAMS_MAX];  /* one for each that was loaded alone */
-  struct bpf_link *link[PROGRAMS_MAX];
-  struct bpf_program *program[PROGRAMS_MAX];
-  struct probe probe[PROGRAMS_MAX];
-  struct bpf_link *leaving[PROGRAMS_MAX]; /* being destroyed by the closers */
-  struct closing closing[CLOSERS];
-  pthread_t closer[CLOSERS];
-  u32 closers;
-  u8 loaded[OBJECTS];
-  u8 wanted[SIGIL_KIND_MAX];
-  int counters_fd, enabled_fd, cpus;
-  struct sigil_counters *percpu;
-};
-
-/* libbpf's last words, for the report. One open at a time, on one thread. */
-static __thread char last_words[256];
+__thread char last_words[256];
 
 static void keep(const char *separator, const char *text, size_t length) {
   size_t used = strlen(last_words);
@@ -209,29 +185,6 @@ static int load_object(struct shim *s, struct kernel_side *k, u32 o) {
   return some ? 0 : first_error;
 }
 
-/* `tracefs` is opened by the first program that needs it; the caller closes it. */
-static void attach(struct kernel_side *k, u32 i, int *tracefs) {
-  struct probe *p = &k->probe[i];
-  const char *section = bpf_program__section_name(k->program[i]);
-  last_words[0] = 0;
-  p->error = 0;
-  p->message[0] = 0;
-  if (!strncmp(section, "tracepoint/", 11)) {
-    if (*tracefs == -1) *tracefs = tracefs_open();
-    k->link[i] = tracepoint_attach(k->program[i], *tracefs, program_rows[i].at ? program_rows[i].at : section + 11);
-    if (!k->link[i] && errno == ENOENT && *tracefs >= 0 && program_rows[i].some) return;
-  } else if (!strncmp(section, "cgroup", 6)) k->link[i] = cgroup_attach(k->program[i]);
-  else {
-    k->link[i] = bpf_program__attach(k->program[i]);
-    if (!k->link[i] && errno == ENOENT && program_rows[i].some) return;
-  }
-  p->attached = k->link[i] != NULL;
-  if (!p->attached) {
-    p->error = errno;
-    snprintf(p->message, sizeof(p->message), "%s", last_words);
-  }
-}
-
 int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   struct kernel_side *k = calloc(1, sizeof(*k));
   if (!k) return -ENOMEM;
@@ -293,39 +246,6 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
   if (e) return e;
   atomic_store(&s->has_bulk, 1);
   return shim_watch(s, bpf_map__fd(bulk));
-}
-
-/* Waits for the links that detach() let go. */
-static void await_closers(struct kernel_side *k) {
-  while (k->closers > 0) pthread_join(k->closer[--k->closers], NULL);
-}
-
-static void *close_some(void *argument) {
-  struct closing *c = argument;
-  for (u32 i = c->first; i < PROGRAMS_MAX; i += CLOSERS)
-    if (c->k->leaving[i]) bpf_link__destroy(c->k->leaving[i]);
-  return NULL;
-}
-
-/* Detaches the programs marked in `which`, on threads of their own: the kernel waits for a grace period at each classic tracepoint,
- * tens of milliseconds, and whoever asked has records to read. */
-static void detach(struct kernel_side *k, const u8 *which) {
-  await_closers(k);
-  for (u32 i = 0; i < PROGRAMS_MAX; i++) {
-    k->leaving[i] = i < program_count && which[i] ? k->link[i] : NULL;
-    if (k->leaving[i]) k->link[i] = NULL;
-  }
-  /* Signals are for JavaScript's threads. */
-  sigset_t every, before;
-  sigfillset(&every);
-  pthread_sigmask(SIG_SETMASK, &every, &before);
-  for (u32 i = 0; i < CLOSERS; i++) {
-    struct closing *c = &k->closing[i];
-    *c = (struct closing){k, i};
-    if (pthread_create(&k->closer[k->closers], NULL, close_some, c) == 0) k->closers++;
-    else close_some(c);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int kernel_enable(struct shim *s, const u8 *kinds) {
