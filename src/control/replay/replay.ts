@@ -7,7 +7,7 @@ import { type EventHandler, type Hit, isStaged } from "../../detect/mod.ts";
 import type { FieldTable, NormalizedEvent } from "../../event/mod.ts";
 import { type AuditDemand, JsonNormalizer } from "../../normalize/mod.ts";
 import type { Log } from "../log/mod.ts";
-import { type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
+import { type CapturedEvent, type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
 import { Hosts, recordedContext } from "./context.ts";
 import type { DetectorSpec } from "./detectors.ts";
 import { reasonOf } from "./input-error.ts";
@@ -78,8 +78,8 @@ class Replay {
   readonly #hosts = new Hosts();
   /** What was read, by its number; in the order of reading. */
   readonly #sources = new Map<number, SourceRead>();
-  /** Alerts about audit records that were made of the event of a capture and are not told yet. */
-  readonly #auditDue: (Omit<AlertInput, "replay"> & { readonly hit: Hit; readonly sequence: number })[] = [];
+  /** Alerts about the event of a capture, and about audit records made of it, that are not told yet. */
+  readonly #auditDue: CapturedAlert[] = [];
   /** Captures, by their first reading. */
   readonly #captures: CapturedSource[] = [];
   readonly #before: Before;
@@ -241,7 +241,6 @@ class Replay {
 
   /** Evaluates what captures have before a recorded event, or all that is left of them. */
   async #captured(captures: readonly CaptureStream[], until: Pending | undefined, detectors: Detectors): Promise<void> {
-    const { hits } = detectors;
     const isBefore = (a: Place, b: Place): boolean => this.#before(a, b) < 0;
     const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
     while (!this.#isStopped) {
@@ -256,24 +255,34 @@ class Replay {
         this.#events++;
         const from = this.#sources.get(head.input);
         if (from !== undefined) from.events++;
-        detectors.of(head.input).handle(head.event);
-        if (hits.length > 0) {
-          const { event, process } = first.context();
-          await this.#tell(hits, head.input, { event, process, host: first.host, sequence: head.sequence });
-          hits.length = 0;
-        }
-        await this.#audited(first, detectors);
+        for (const { hit, ...about } of this.#judged(first, head, detectors))
+          await this.#tell([hit], head.input, about);
       }
       await first.advance();
     }
   }
 
-  /** Evaluates the audit records that are made of the event at the head: each is valid only while it is made. */
-  async #audited(stream: CaptureStream, { hits }: Detectors): Promise<void> {
-    stream.audit();
-    const due = this.#auditDue.splice(0);
+  /**
+   * Evaluates the event at the head of a capture and the audit records that are made of it, and joins what their alerts say. Fields are
+   * decoded when a rule asks for them: a record that lies about its length shows only then, and is one record lost.
+   */
+  #judged(stream: CaptureStream, head: CapturedEvent, detectors: Detectors): CapturedAlert[] {
+    const { hits } = detectors;
+    const due = this.#auditDue;
+    try {
+      detectors.of(head.input).handle(head.event);
+      if (hits.length > 0) {
+        const { event, process } = stream.context();
+        for (const hit of hits) due.push({ hit, event, process, host: stream.host, sequence: head.sequence });
+        hits.length = 0;
+      }
+      stream.audit();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      stream.malformed++;
+    }
     hits.length = 0;
-    for (const { hit, ...about } of due) await this.#tell([hit], stream.input, about);
+    return due.splice(0);
   }
 
   async #openCaptures(detectors: Detectors): Promise<CaptureStream[]> {
@@ -386,3 +395,5 @@ interface Place {
   readonly input: number;
   readonly sequence: number;
 }
+
+type CapturedAlert = Omit<AlertInput, "replay"> & { readonly hit: Hit; readonly sequence: number };
