@@ -110,10 +110,11 @@ async function measure(lane: Lane, rules: RuleFolder, peer: Rsigma | undefined):
   }
 
   const seconds = numberArgument("seconds", 10);
-  const empty = await agentRun(rules, file("empty.ndjson"));
+  // The first events are the slowest: code is compiled while they flow. What a pass costs later says how many make a run.
   const first = await agentRun(rules, once);
-  // Longer runs are faster (code is compiled while events flow), so the guess is on the generous side.
-  const perPass = (first.cpuSeconds - empty.cpuSeconds) / 2;
+  const probePasses = 6;
+  const probe = await agentRun(rules, write("events.ndjson", lines, probePasses));
+  const perPass = Math.max(0.01, (probe.cpuSeconds - first.cpuSeconds) / (probePasses - 1));
   const repeats = Math.max(1, Math.ceil(seconds / perPass));
   const events = write("events.ndjson", lines, repeats);
   const count = lines.length * repeats;

@@ -69,7 +69,7 @@ export class Partition {
     const keywords = byField.get(null);
     byField.delete(null);
     const groupCount = groups.members.length;
-    this.#keywordScanner = keywords === undefined ? undefined : new FieldScanner(keywords, groupCount);
+    this.#keywordScanner = keywords === undefined ? undefined : new FieldScanner(keywords, groupCount, true);
     this.#slots = Int32Array.from([...byField.keys()].map((field) => slots.slot(field!)));
     const lists = [...byField.values()];
     this.#knowsKeywords = lists.map((list) => keywords !== undefined && isLarge(list));

@@ -44,8 +44,8 @@ export class FieldScanner {
   #found: Int32Array;
   #foundCount = 0;
 
-  /** A literal may be given twice, with different groups. */
-  constructor(given: readonly ScannedLiteral[], groupCount: number) {
+  /** A literal may be given twice, with different groups. `isRare`: that one is found is the exception, as with keywords. */
+  constructor(given: readonly ScannedLiteral[], groupCount: number, isRare = false) {
     const literals = merge(given);
     const byPlace = {
       startswith: new Map<string, readonly number[]>(),
@@ -66,7 +66,7 @@ export class FieldScanner {
     ): Automaton | undefined => (map.size === 0 ? undefined : new Automaton(map, place));
     this.#start = automaton(byPlace.startswith, "start");
     this.#end = automaton(byPlace.endswith, "end");
-    if (canSkip(byPlace.contains)) this.#skipping = new SkipSearch(byPlace.contains);
+    if (isRare && canSkip(byPlace.contains)) this.#skipping = new SkipSearch(byPlace.contains);
     else this.#anywhere = automaton(byPlace.contains, "anywhere");
     for (const literal of wide) this.#addWide(literal);
     this.#memo = this.#anywhere === undefined && wide.length === 0 ? undefined : new ValueMemo();
