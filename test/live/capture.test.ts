@@ -122,7 +122,7 @@ describeWhere("capture", [needsBpf(), needsProgram(compiler), needsProgram("setp
             "process.command_line",
             "process.executable",
             "process.working_directory",
-            "process.exit_code",
+            "sigil.event.ExitCode",
             "process.entity_id",
             "process.parent.entity_id",
             "process.parent.command_line",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
-import { compiler, TestFolder } from "./programs.ts";
+import { compiler, TestFolder, waiting } from "./programs.ts";
 
 const categories = [
   "process_access",
@@ -174,7 +174,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
           ["int80", "true"],
         ]
       : [["signal", "false"]]) {
-      const victim = Bun.spawn([program, "wait"], { stdout: "ignore" });
+      const victim = await waiting(program);
       const { token, facts } = await operate(way as string, String(victim.pid), "9");
       await victim.exited;
       if (facts.result !== undefined && facts.result !== "0") return; // a kernel without 32-bit calls

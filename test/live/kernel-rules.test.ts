@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
-import { compiler, TestFolder } from "./programs.ts";
+import { compiler, TestFolder, waiting } from "./programs.ts";
 
 describeWhere("rules about kernel operations", [needsBpf(), needsProgram(compiler)], () => {
   const folder = new TestFolder("kernel-rules");
@@ -71,7 +71,7 @@ describeWhere("rules about kernel operations", [needsBpf(), needsProgram(compile
       [daemon, true],
       [program, false],
     ] as const) {
-      const victim = Bun.spawn([path, "wait"], { stdout: "ignore" });
+      const victim = await waiting(path);
       const token = await run(program, "signal", String(victim.pid), "9");
       await victim.exited;
       await (isTold ? fires(token, rule) : silent(token, rule));
@@ -80,7 +80,7 @@ describeWhere("rules about kernel operations", [needsBpf(), needsProgram(compile
 
   test("memory of another program changed, not of a copy of itself", async () => {
     const rule = "Memory of a running process changed by another";
-    const victim = Bun.spawn([folder.copy(program, "server"), "wait"], { stdout: "pipe" });
+    const victim = await waiting(folder.copy(program, "server"));
     try {
       await fires(await run(program, "poke", String(victim.pid)), rule);
     } finally {

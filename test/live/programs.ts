@@ -97,3 +97,15 @@ export function closedAccount(log: string): Readonly<Record<string, number>> {
     if (account[`${kind}_unaccounted`] !== 0) throw new Error(`The account does not speak of ${kind}: ${log}`);
   return account;
 }
+
+/**
+ * Starts `operate wait` and returns when it runs: who was only just made may be signalled before the kernel has told that it
+ * executes this program.
+ */
+export async function waiting(program: string): Promise<Bun.Subprocess<"ignore", "pipe", "inherit">> {
+  const child = Bun.spawn([program, "wait"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  const reader = child.stdout.getReader();
+  await Promise.race([reader.read(), child.exited]);
+  reader.releaseLock();
+  return child;
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
-import { compiler, TestFolder } from "./programs.ts";
+import { compiler, TestFolder, waiting } from "./programs.ts";
 
 const nothing = `title: Nothing
 id: 3f1c0b1e-7a52-4a34-8f53-000000000099
@@ -109,7 +109,7 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
     const first = await LiveAgent.start({ rules, config });
     await first.barrier();
     await first.kill();
-    const survivor = Bun.spawn([program, "wait"], { stdout: "ignore" });
+    const survivor = await waiting(program);
     try {
       await runProgram(["/bin/true"]);
       await using second = await LiveAgent.start({ rules, config });
