@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
@@ -118,6 +118,46 @@ describe.each(programs)("a replay %s", (_, command) => {
       parent: { pid: 100 },
     });
   }, 60_000);
+
+  test("links that lead nowhere or round in circles cost none of the files beside them", () => {
+    const circle = join(folder, "circle");
+    mkdirSync(circle, { recursive: true });
+    rmSync(join(circle, "b.ndjson"), { force: true });
+    rmSync(join(circle, "all"), { force: true });
+    rmSync(join(circle, "gone.ndjson"), { force: true });
+    symlinkSync("b.ndjson", join(circle, "b.ndjson"));
+    symlinkSync(".", join(circle, "all"));
+    symlinkSync("nothing", join(circle, "gone.ndjson"));
+    writeFileSync(join(circle, "c.ndjson"), event(1));
+    const { alerts, err, exitCode } = replay(["circle"]);
+    expect([exitCode, alerts.map(({ log }) => log.file.path)]).toEqual([2, ["circle/c.ndjson"]]);
+    expect(err.split("\n").filter((line) => line.includes("cannot be read"))).toEqual([
+      expect.stringContaining("circle/b.ndjson"),
+    ]);
+  }, 60_000);
+
+  test("what alerts or the report are written to is no input", () => {
+    const out = join(folder, "out");
+    rmSync(out, { recursive: true, force: true });
+    mkdirSync(out);
+    writeFileSync(join(out, "a.ndjson"), event(1));
+    const written = (): string => readFileSync(join(out, "alerts.ndjson"), "utf8");
+    // Twice: the second time there are alerts in it.
+    for (const lines of [1, 2]) {
+      const { err, exitCode } = replay(["--alerts", "out/alerts.ndjson", "out"]);
+      expect([exitCode, written().trim().split("\n").length]).toEqual([0, lines]);
+      expect(err).toContain("out/alerts.ndjson");
+    }
+    const before = written();
+    for (const args of [
+      ["--alerts", "out/alerts.ndjson", "out/alerts.ndjson"],
+      ["--alerts", "out/alerts.ndjson", "--follow", "out/alerts.ndjson"],
+      ["--report", "out/alerts.ndjson", "out/alerts.ndjson"],
+      ["--alerts", "out/alerts.ndjson", "--report", "out/alerts.ndjson", "out/a.ndjson"],
+    ])
+      expect([args, replay(args).exitCode]).toEqual([args, 64]);
+    expect(written()).toBe(before);
+  }, 120_000);
 
   test("a damaged archive is said, costs no other input, and gives exit status 2", () => {
     const bytes = zip({ name: "a.json", content: event(1) });

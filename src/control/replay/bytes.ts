@@ -1,12 +1,19 @@
 // Bytes of files in chunks, their first bytes, and text as UTF-8.
 
-import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { chunkBytes } from "./limits.ts";
 
-/** What a pipe or a device has to give. */
-export function fileChunks(path: string): AsyncIterable<Buffer> {
-  return createReadStream(path, { highWaterMark: chunkBytes });
+/**
+ * What a pipe or a device has to give: it has no offsets. It is not opened by name again: a named pipe would wait for another
+ * writer. A chunk is valid until the next one is asked for.
+ */
+export async function* pipeChunks(file: FileHandle): AsyncIterable<Buffer> {
+  const buffer = Buffer.allocUnsafe(chunkBytes);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
 }
 
 /** `length` bytes of a file from the offset `from`, fewer when it ends before. A chunk is valid until the next one is asked for. */

@@ -16,6 +16,7 @@ import { loadSigmaRules, packIndicators, type SigmaRules } from "../rules/mod.ts
 import { captureCatalogue, makeDetectors, seenLive } from "./detectors.ts";
 import { followEvents } from "./follow.ts";
 import { errorCode } from "./input-error.ts";
+import { identitiesOf } from "./inputs.ts";
 import { readersMax } from "./limits.ts";
 import { ProgressLine } from "./progress.ts";
 import type { InputKind } from "./read-input.ts";
@@ -112,6 +113,14 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
     log.error("output cannot be opened", { reason: error.message });
     return { exitCode: 64 };
   }
+  // Opened above, so that the file of alerts is there to be told from inputs and the report.
+  const [alertsFile] = identitiesOf([output]);
+  const [reportFile] = identitiesOf(command.report === undefined ? [] : [command.report]);
+  if (alertsFile !== undefined && alertsFile.dev === reportFile?.dev && alertsFile.ino === reportFile.ino) {
+    log.error("the report would replace the alerts", { path: command.report ?? "" });
+    await sink.close(closeTimeoutMs);
+    return { exitCode: 64 };
+  }
   const encoder = new AlertEncoder({
     agent: { type: "sigil", version: buildInfo.version },
     namespace: config.alerts.namespace,
@@ -122,6 +131,7 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
     ...command,
     fields,
     log,
+    outputs: [alertsFile, reportFile].filter((file) => file !== undefined),
     auditDemand: auditNeeds(spec.rules, captureCatalogue.route),
     readers: { spec, count: Math.min(availableParallelism(), readersMax) },
     ...(progress === undefined
@@ -152,6 +162,8 @@ async function run(command: ReplayCommand, log: Log, progress: ProgressLine | un
   const line = { files, events, malformed, alerts, rules: engine.active, seconds, events_per_second };
   const isReported =
     report === undefined ||
+    // Nothing was replayed: a report that is there is worth more than an empty one.
+    exitCode === 64 ||
     sayReport(command, report, log, {
       agent: `sigil ${buildInfo.version}`,
       inputs,

@@ -2,6 +2,7 @@
 // are followed by name through rotation and truncation, as `tail -F` does.
 
 import { createHash } from "node:crypto";
+import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hit } from "../../detect/mod.ts";
@@ -9,6 +10,7 @@ import { JsonNormalizer } from "../../normalize/mod.ts";
 import { Hosts, recordedContext } from "./context.ts";
 import { detectFormat } from "./format.ts";
 import { errorCode, reasonOf } from "./input-error.ts";
+import { isOutputReason } from "./inputs.ts";
 import {
   followChunkBytes,
   followedMax,
@@ -101,7 +103,8 @@ class Following {
 
   /** Says what cannot be followed. */
   async #areFiles(paths: readonly string[]): Promise<boolean> {
-    const { log } = this.#options;
+    const { log, outputs = [] } = this.#options;
+    const isOutput = ({ dev, ino }: Stats): boolean => outputs.some((other) => other.dev === dev && other.ino === ino);
     let isFine = paths.length <= followedMax;
     if (!isFine) log.error("too many inputs to follow", { count: paths.length, max: followedMax });
     for (const path of paths) {
@@ -110,7 +113,8 @@ class Following {
       if (found === "ENOENT") log.warn("input is not there yet", { path });
       else if (typeof found === "string") log.error("input cannot be followed", { path, reason: reasonOf(found) });
       else if (!found.isFile()) log.error("input cannot be followed", { path, reason: "it is no file" });
-      if (found !== "ENOENT" && (typeof found === "string" || !found.isFile())) isFine = false;
+      else if (isOutput(found)) log.error("input cannot be followed", { path, reason: isOutputReason });
+      if (found !== "ENOENT" && (typeof found === "string" || !found.isFile() || isOutput(found))) isFine = false;
     }
     return isFine;
   }

@@ -1,7 +1,7 @@
 // The inputs of a replay: the paths of the command line, directories walked in sorted order, the same on every machine.
 
-import { lstatSync, readdirSync, statSync } from "node:fs";
-import { errorCode } from "./input-error.ts";
+import { fstatSync, lstatSync, readdirSync, type Stats, statSync } from "node:fs";
+import { errorCode, reasonOf } from "./input-error.ts";
 import { compressionUsual, directoryDepthMax, filesMax, skippedNamedMax } from "./limits.ts";
 
 export interface InputFile {
@@ -16,8 +16,12 @@ export interface Inputs {
   /** Recordings below a directory that were left out, and why; the first {@link skippedNamedMax} by name. */
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
   readonly skippedCount: number;
-  /** Paths that do not exist or cannot be looked into. */
-  readonly failed: readonly { readonly path: string; readonly code: string }[];
+  /**
+   * Paths that cannot be looked into, and why; below a directory the first {@link skippedNamedMax}. `isUsage` when another path was meant:
+   * it does not exist, or alerts go there.
+   */
+  readonly failed: readonly { readonly path: string; readonly reason: string; readonly isUsage: boolean }[];
+  readonly failedCount: number;
 }
 
 /** Names below a directory that hold recorded events. */
@@ -38,39 +42,76 @@ export const isLogName = (name: string): boolean => !recordings.test(name) && lo
 /** Whether a member of an archive is none that somebody put there: hidden, or what macOS adds to archives. */
 export const isHidden = (name: string): boolean => /(?:^|[/\\])(?:\.(?!\.?[/\\])|__MACOSX[/\\])/.test(name);
 
-export function findInputs(paths: readonly string[]): Inputs {
+/** A regular file, whatever leads to it. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** Which files outputs are: paths, `-` for standard output. Those that are no regular files, or not there yet, are none. */
+export function identitiesOf(outputs: readonly string[]): readonly FileIdentity[] {
+  const found: FileIdentity[] = [];
+  for (const path of outputs) {
+    try {
+      const stat = path === "-" ? fstatSync(1) : statSync(path);
+      if (stat.isFile()) found.push(stat);
+    } catch {
+      // What is not there cannot be read either; what is wrong with it is told when it is opened.
+    }
+  }
+  return found;
+}
+
+/** Why an input is refused that is an output too: its alerts would be read as events, and made alerts of again. */
+export const isOutputReason = "the alerts or the report go there";
+
+/** Finds what there is to read. What is among `outputs` is left out. Nothing that is below a directory ends the search. */
+export function findInputs(paths: readonly string[], outputs: readonly FileIdentity[] = []): Inputs {
+  const isOutput = (stat: Stats): boolean => outputs.some(({ dev, ino }) => stat.dev === dev && stat.ino === ino);
   const files: InputFile[] = [];
   const skipped: { path: string; reason: string }[] = [];
-  const failed: { path: string; code: string }[] = [];
+  const failed: { path: string; reason: string; isUsage: boolean }[] = [];
   let skippedCount = 0;
   const skip = (path: string, reason: string): void => {
     skippedCount++;
     if (skipped.length < skippedNamedMax) skipped.push({ path, reason });
+  };
+  let failedBelow = 0;
+  const fail = (path: string, error: unknown): void => {
+    if (++failedBelow <= skippedNamedMax) failed.push({ path, reason: reasonOf(errorCode(error)), isUsage: false });
+  };
+  /** Of a file that went away meanwhile, and of a link to nowhere: nothing. */
+  const stated = (path: string, of: typeof statSync): Stats | undefined => {
+    try {
+      return of(path, { throwIfNoEntry: false });
+    } catch (error) {
+      fail(path, error);
+      return undefined;
+    }
   };
   const walk = (directory: string, depth: number): void => {
     let names: string[];
     try {
       names = readdirSync(directory);
     } catch (error) {
-      failed.push({ path: directory, code: errorCode(error) });
+      fail(directory, error);
       return;
     }
     // By code unit: a locale would order differently elsewhere.
     for (const name of names.sort((a, b) => (a < b ? -1 : 1))) {
       const path = directory.endsWith("/") ? directory + name : `${directory}/${name}`;
       if (name.startsWith(".")) continue;
-      const stat = lstatSync(path, { throwIfNoEntry: false });
+      const stat = stated(path, lstatSync);
       if (stat?.isDirectory() === true) {
         if (depth >= directoryDepthMax) skip(path, `directories are nested deeper than ${directoryDepthMax}`);
         else walk(path, depth + 1);
         continue;
       }
-      const isFile =
-        stat?.isFile() === true ||
-        (stat?.isSymbolicLink() === true && statSync(path, { throwIfNoEntry: false })?.isFile() === true);
-      if (!isFile) continue;
-      if (notYet.test(name)) skip(path, "this version does not read its format");
-      else if (!isRecording(name)) continue;
+      if (stat === undefined || !(notYet.test(name) || isRecording(name))) continue;
+      const file = stat.isSymbolicLink() ? stated(path, statSync) : stat;
+      if (file?.isFile() !== true) continue;
+      if (isOutput(file)) skip(path, isOutputReason);
+      else if (notYet.test(name)) skip(path, "this version does not read its format");
       else if (files.length >= filesMax) skip(path, `more than ${filesMax} files`);
       else files.push({ path, named: false });
     }
@@ -81,13 +122,17 @@ export function findInputs(paths: readonly string[]): Inputs {
       continue;
     }
     try {
-      if (statSync(path).isDirectory()) walk(path, 0);
+      const stat = statSync(path);
+      if (stat.isDirectory()) walk(path, 0);
+      else if (isOutput(stat)) failed.push({ path, reason: isOutputReason, isUsage: true });
       else files.push({ path, named: true });
     } catch (error) {
-      failed.push({ path, code: errorCode(error) });
+      const code = errorCode(error);
+      failed.push({ path, reason: reasonOf(code), isUsage: code === "ENOENT" });
     }
   }
-  return { files, skipped, skippedCount, failed };
+  const failedCount = failed.length + Math.max(0, failedBelow - skippedNamedMax);
+  return { files, skipped, skippedCount, failed, failedCount };
 }
 
 /** Bytes of all inputs together; 0 when one has no size that could be asked for. */

@@ -10,8 +10,7 @@ import type { Log } from "../log/mod.ts";
 import { type CapturedEvent, type CapturedSource, type CaptureStream, openCapture } from "./capture.ts";
 import { Hosts, recordedContext } from "./context.ts";
 import type { DetectorSpec } from "./detectors.ts";
-import { reasonOf } from "./input-error.ts";
-import { findInputs, type InputFile, sizeOf, workOf } from "./inputs.ts";
+import { type FileIdentity, findInputs, type InputFile, sizeOf, workOf } from "./inputs.ts";
 import { parallelMinBytes } from "./limits.ts";
 import { type Before, orderOf, type Pending, TimeSorter } from "./order.ts";
 import { readParallel } from "./parallel.ts";
@@ -22,6 +21,8 @@ export interface ReplayOptions {
   /** Files, directories, or `-` for standard input; in this order. */
   readonly paths: readonly string[];
   readonly input: InputKind;
+  /** Files that are written meanwhile, which are no inputs: below a folder they are left out, named they are refused. */
+  readonly outputs?: readonly FileIdentity[] | undefined;
   /** Each input is a stream of its own, with detectors of its own, in the order of inputs. */
   readonly perFile: boolean;
   /** Milliseconds since the epoch: only events at or after `sinceMs` and before `untilMs`. */
@@ -104,12 +105,13 @@ class Replay {
 
   async run(): Promise<ReplayResult> {
     const { paths, log } = this.#options;
-    const { files, skipped, skippedCount, failed } = findInputs(paths);
-    for (const { path, code } of failed) {
-      log.error("input cannot be read", { path, reason: reasonOf(code) });
-      if (code === "ENOENT") this.#isUsage = true;
+    const { files, skipped, skippedCount, failed, failedCount } = findInputs(paths, this.#options.outputs);
+    for (const { path, reason, isUsage } of failed) {
+      log.error("input cannot be read", { path, reason });
+      if (isUsage) this.#isUsage = true;
       else this.#isPartial = true;
     }
+    if (failedCount > failed.length) log.error("inputs cannot be read", { count: failedCount });
     for (const { path, reason } of skipped) log.warn("input skipped", { path, reason });
     if (skippedCount > skipped.length) log.warn("inputs skipped", { count: skippedCount });
     if (files.length === 0 && failed.length === 0) log.warn("no recording found below the given paths");

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { zip } from "../../../test/fixtures/zip-writer.ts";
+import { pipeChunks } from "./bytes.ts";
 import { isInputError } from "./input-error.ts";
 import { openSources } from "./sources.ts";
 import { BombError, UnpackBudget } from "./unpack.ts";
@@ -26,6 +28,17 @@ afterAll(() => {
 });
 
 const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+test.skipIf(process.platform === "win32")("a named pipe is read to its end though its writer is gone", async () => {
+  const pipe = join(folder, "pipe");
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  const writer = Bun.spawn(["sh", "-c", 'echo one > "$0"', pipe]);
+  const file = await open(pipe, "r");
+  await writer.exited;
+  // Opened by name again, it would wait for another writer.
+  expect(String(Buffer.concat(await Array.fromAsync(pipeChunks(file), (chunk) => Buffer.from(chunk))))).toBe("one\n");
+  await file.close();
+});
 
 type Read = (string | { problem: string })[];
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileChunks, fileRange, toUtf8 } from "./bytes.ts";
+import { fileRange, pipeChunks, toUtf8 } from "./bytes.ts";
 import { InputError, inputReason, isInputError } from "./input-error.ts";
 import { archiveDepthMax, spoolMaxBytes } from "./limits.ts";
 import { BombError, countStored, type UnpackBudget, unpackLayers } from "./unpack.ts";
@@ -62,7 +62,7 @@ export async function* openSources(
     const isRegular = stat.isFile();
     const modifiedMs = isRegular ? stat.mtimeMs : undefined;
     // Pipes and devices have no offsets and no end that could be asked for.
-    const chunks = isRegular ? fileRange(file, 0, Number.POSITIVE_INFINITY) : fileChunks(path);
+    const chunks = isRegular ? fileRange(file, 0, Number.POSITIVE_INFINITY) : pipeChunks(file);
     yield* sourcesOf(path, countStored(chunks, budget), isRegular ? file : undefined, {
       isText,
       budget,
