@@ -139,6 +139,7 @@ export async function buildShim(toolchain: Toolchain, clang: string, strip: stri
     "-Wl,-z,relro,-z,now,-z,noexecstack",
     "-Wl,--build-id=none",
     "-Wl,--as-needed",
+    ...["btf__load_vmlinux_btf", "btf__free", "bpf_prog_load"].map((name) => `-Wl,--wrap=${name}`),
     "-Wl,-s",
   ];
   await step({

@@ -44,6 +44,7 @@ struct activity {
  * call. The loader makes this a constant, and the kernel drops the branch that is not taken before it looks at it. */
 #define TYPED bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
 
+INLINE struct task_struct *typed_task(void) { return task_cast(bpf_get_current_task_btf()); }
 INLINE struct task_struct *current_task(void) { return (struct task_struct *)bpf_get_current_task(); }
 
 /* Did the thread enter the kernel by a 32-bit system call (TS_COMPAT)? Such calls have tracepoints of their own on no machine, so only
@@ -60,7 +61,7 @@ INLINE u32 compat_flag(struct task_struct *task) { return 0; }
 /* Who acts now: the current task. In a soft interrupt this is whoever happened to run; such programs fill the actor themselves. */
 INLINE void actor_fill(struct sigil_actor *a, u32 fixed_bytes, u32 flags) {
   if (TYPED) {
-    struct task_struct *task = bpf_get_current_task_btf();
+    struct task_struct *task = typed_task();
     struct task_struct *leader = task->group_leader;
     a->start_ns = leader->start_boottime;
     a->ppid = leader->real_parent->tgid;
@@ -101,11 +102,9 @@ INLINE void activity_give(struct activity_scratch *s) {
   s->busy = 0;
 }
 
-/* A path into the text of a scratch memory. A global function that takes numbers only: the verifier looks at the walk once for
- * each program, and not at each call in each state. */
-__noinline int activity_walk(u32 slot, u64 dentry, u64 mnt) {
+INLINE struct text *text_of(u32 slot) {
   struct activity_scratch *s = bpf_map_lookup_elem(&activity_scratch_map, &slot);
-  return s ? path_walk(&s->text, current_task(), (struct dentry *)dentry, (struct vfsmount *)mnt) : 0;
+  return s ? &s->text : NULL;
 }
 
 /* Where the section table of a record with `fixed_bytes` begins. */

@@ -10,6 +10,15 @@
 
 #define INLINE static __always_inline
 
+/* The same pointer, of which the verifier holds no more than its type. Since 6.3 it looks for names among all types of the kernel,
+ * milliseconds of them, whenever a pointer is followed that starts from one it trusts; nothing here needs that trust. The call
+ * becomes a move. Where the kernel has no such function, the shim takes the call out of the dead branch (native/shim/libbpf.c). */
+extern void *bpf_rdonly_cast(const void *object, u32 type) __ksym __weak;
+INLINE struct task_struct *task_cast(struct task_struct *task) {
+  if (!bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)) return task;
+  return bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct));
+}
+
 /* The shim sets the sizes of the rings and of the scratch maps before load. Maps are shared by name between all objects. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -34,6 +43,7 @@ struct {
 struct text {
   u32 pos; /* start of the text in path; kept in memory, because a bound that the verifier knows makes every turn differ */
   u32 flags;
+  u64 dentry, mnt, mnt_root, root_dentry, root_mnt; /* where a walk is, and where it ends */
   u8 lead[16];
   u8 name[256 + 32];
   u8 path[PATH_ROOM + 256];
@@ -41,6 +51,8 @@ struct text {
 struct scratch {
   u32 busy;
   u32 used; /* bytes of the record so far */
+  u32 slot; /* its key in the map */
+  u32 pad;
   struct text text;
   u8 record[SIGIL_RECORD_MAX + SIGIL_ARGS_MAX + 8];
 };
@@ -64,6 +76,7 @@ INLINE struct scratch *scratch_take(void) {
     if (!s) return NULL;
     if (s->busy) continue;
     s->busy = 1;
+    s->slot = key;
     return s;
   }
   return NULL;

@@ -77,7 +77,7 @@ INLINE struct file *file_of(u32 fd) {
   struct file **table;
   struct file *file = NULL;
   if (TYPED) {
-    struct task_struct *task = bpf_get_current_task_btf();
+    struct task_struct *task = typed_task();
     struct fdtable *fdt = task->files->fdt;
     if (fd >= fdt->max_fds) return NULL;
     table = fdt->fd;
@@ -113,7 +113,7 @@ INLINE void inode_facts(struct sigil_file *f, struct inode *inode) {
 INLINE void walk(struct activity_scratch *s, const struct path *path) {
   struct path at = {};
   bpf_core_read(&at, sizeof(at), path);
-  activity_walk(s->slot, (u64)at.dentry, (u64)at.mnt);
+  path_walk(s->slot, current_task(), at.dentry, at.mnt);
 }
 
 /* Is the path in s->text one of those that are left out? */

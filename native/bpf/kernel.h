@@ -38,6 +38,8 @@ enum bpf_map_type {
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 /* Helpers that are newer than the base tier: called only where this enum of the running kernel has them. */
 enum bpf_func_id { BPF_FUNC_get_current_task_btf = 158, BPF_FUNC_task_pt_regs = 175 };
+/* Functions of the kernel that the verifier knows by name (since 6.2): called only where it knows them. */
+enum special_kfunc_type { KF_bpf_rdonly_cast = 10 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

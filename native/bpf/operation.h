@@ -92,7 +92,7 @@ INLINE void put_file(struct activity_scratch *s, struct sigil_operation *o, u32 
   o->minor = dev & 0xfffff;
   o->marks |= SIGIL_OPERATION_RESOLVED;
   if (BPF_CORE_READ(inode, i_nlink) == 0) o->marks |= SIGIL_OPERATION_DELETED;
-  path_walk(&s->text, current_task(), BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+  path_walk(s->slot, current_task(), BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
   put_text(s, OPERATION_BYTES, index, SIGIL_SECTION_OPERATION_PATH);
 }
 

@@ -10,6 +10,7 @@
  * and a deeper path is cut (its tail kept) and says so. */
 #define PATH_DEPTH_MAX 128
 #define CGROUP_DEPTH_MAX 24
+#define PATH_STEPS 8 /* of them in one look of the verifier; divides both */
 
 INLINE bool prepend(struct text *s, const void *name, u32 len) {
   u32 at = s->pos;
@@ -55,23 +56,27 @@ INLINE void step_read(struct step *step, struct dentry *dentry) {
   step->name = BPF_CORE_READ(dentry, d_name.name);
 }
 
-/* Leaves the path in s->path[s->pos .. PATH_ROOM - 1) and its section flags in s->flags. */
-static __noinline __attribute__((unused)) int path_walk(struct text *s, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
-  struct dentry *root_dentry = BPF_CORE_READ(task, fs, root.dentry);
-  struct vfsmount *root_mnt = BPF_CORE_READ(task, fs, root.mnt);
-  struct dentry *mnt_root = BPF_CORE_READ(vfsmnt, mnt_root);
-  struct step step = {};
-  int i;
+/* The text of a scratch memory by its number; whoever includes this says where it lies. */
+INLINE struct text *text_of(u32 slot);
 
-  path_begin(s);
-  for (i = 0; i < PATH_DEPTH_MAX; i++) {
-    if (dentry == root_dentry && vfsmnt == root_mnt) break;
+/* A part of the walk that path_walk began; 0 when it has come to its end. A global function that takes a number only, with the place
+ * in scratch memory: the verifier looks at these turns once for each program, and not at PATH_DEPTH_MAX of them for each call. */
+__noinline int path_steps(u32 slot) {
+  struct text *s = text_of(slot);
+  if (!s) return 0;
+  struct dentry *dentry = (void *)s->dentry, *mnt_root = (void *)s->mnt_root;
+  struct vfsmount *vfsmnt = (void *)s->mnt;
+  u64 root_dentry = s->root_dentry, root_mnt = s->root_mnt;
+  struct step step = {};
+
+  for (int i = 0; i < PATH_STEPS; i++) {
+    if ((u64)dentry == root_dentry && (u64)vfsmnt == root_mnt) return 0;
     if (dentry == mnt_root) {
       struct mount *m = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
       struct mount *up = BPF_CORE_READ(m, mnt_parent);
       if (up == m) { /* the top, and not by way of the root: outside of a chroot, or of a mount that was detached */
         s->flags = SIGIL_DETACHED;
-        break;
+        return 0;
       }
       dentry = BPF_CORE_READ(m, mnt_mountpoint);
       vfsmnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
@@ -81,37 +86,70 @@ static __noinline __attribute__((unused)) int path_walk(struct text *s, struct t
     step_read(&step, dentry);
     if (!prepend(s, step.name, step.len)) {
       s->flags = SIGIL_CUT;
-      break;
+      return 0;
     }
     if (dentry == step.parent) { /* a file without a directory: memfd, or cut off by an unmount */
       s->flags = SIGIL_DETACHED;
-      break;
+      return 0;
     }
     dentry = step.parent;
   }
-  if (i == PATH_DEPTH_MAX) s->flags = SIGIL_CUT;
+  s->dentry = (u64)dentry;
+  s->mnt = (u64)vfsmnt;
+  s->mnt_root = (u64)mnt_root;
+  return 1;
+}
+
+/* Leaves the path in the text's path[pos .. PATH_ROOM - 1) and its section flags in its flags. */
+static __noinline __attribute__((unused)) int path_walk(u32 slot, struct task_struct *task, struct dentry *dentry, struct vfsmount *vfsmnt) {
+  struct text *s = text_of(slot);
+  int i;
+  if (!s) return 0;
+  path_begin(s);
+  s->root_dentry = (u64)BPF_CORE_READ(task, fs, root.dentry);
+  s->root_mnt = (u64)BPF_CORE_READ(task, fs, root.mnt);
+  s->dentry = (u64)dentry;
+  s->mnt = (u64)vfsmnt;
+  s->mnt_root = (u64)BPF_CORE_READ(vfsmnt, mnt_root);
+  for (i = 0; i < PATH_DEPTH_MAX / PATH_STEPS; i++)
+    if (!path_steps(slot)) break;
+  if (i == PATH_DEPTH_MAX / PATH_STEPS) s->flags = SIGIL_CUT;
   path_end(s);
   return 0;
 }
 
-/* The path of a cgroup from its kernfs nodes; "/" for the root. */
-static __noinline __attribute__((unused)) int cgroup_walk(struct text *s, struct kernfs_node *kn) {
-  int i;
-  path_begin(s);
-  for (i = 0; i < CGROUP_DEPTH_MAX; i++) {
+/* As path_steps. */
+__noinline int cgroup_steps(u32 slot) {
+  struct text *s = text_of(slot);
+  if (!s) return 0;
+  struct kernfs_node *kn = (void *)s->dentry;
+  for (int i = 0; i < PATH_STEPS; i++) {
     struct kernfs_node *parent;
     if (bpf_core_field_exists(kn->parent)) parent = BPF_CORE_READ(kn, parent);
     else parent = (void *)BPF_CORE_READ((struct kernfs_node___since_6_15 *)kn, __parent);
-    if (!parent) break;
+    if (!parent) return 0;
     long n = bpf_probe_read_kernel_str(s->name, 256, BPF_CORE_READ(kn, name));
-    if (n <= 1) break;
+    if (n <= 1) return 0;
     if (!prepend(s, s->name, n - 1)) {
       s->flags = SIGIL_CUT;
-      break;
+      return 0;
     }
     kn = parent;
   }
-  if (i == CGROUP_DEPTH_MAX) s->flags = SIGIL_CUT;
+  s->dentry = (u64)kn;
+  return 1;
+}
+
+/* The path of a cgroup from its kernfs nodes; "/" for the root. */
+static __noinline __attribute__((unused)) int cgroup_walk(u32 slot, struct kernfs_node *kn) {
+  struct text *s = text_of(slot);
+  int i;
+  if (!s) return 0;
+  path_begin(s);
+  s->dentry = (u64)kn;
+  for (i = 0; i < CGROUP_DEPTH_MAX / PATH_STEPS; i++)
+    if (!cgroup_steps(slot)) break;
+  if (i == CGROUP_DEPTH_MAX / PATH_STEPS) s->flags = SIGIL_CUT;
   path_end(s);
   return 0;
 }

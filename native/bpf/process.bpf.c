@@ -6,6 +6,11 @@
 #include "common.h"
 #include "path.h"
 
+INLINE struct text *text_of(u32 slot) {
+  struct scratch *s = bpf_map_lookup_elem(&scratch_map, &slot);
+  return s ? &s->text : NULL;
+}
+
 #define EEXIST 17
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 4
@@ -255,15 +260,15 @@ static __noinline int put_cgroup(struct scratch *s, struct exec_record *r, struc
   V1_PATH(pids_cgrp_id)
   V1_PATH(cpu_cgrp_id)
   V1_PATH(devices_cgrp_id)
-  cgroup_walk(&s->text, kn);
+  cgroup_walk(s->slot, kn);
   put_path(s, r, CGROUP, SIGIL_SECTION_CGROUP);
   return 0;
 }
 
 INLINE void put_places(struct scratch *s, struct exec_record *r, struct task_struct *task, struct file *exe) {
-  path_walk(&s->text, task, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+  path_walk(s->slot, task, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
   put_path(s, r, EXE, SIGIL_SECTION_EXE);
-  path_walk(&s->text, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+  path_walk(s->slot, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
   put_path(s, r, CWD, SIGIL_SECTION_CWD);
 }
 
@@ -283,7 +288,8 @@ INLINE void record_end(struct scratch *s, struct sigil_counters *c, struct exec_
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm) {
+int BPF_PROG(process_exec, struct task_struct *trusted, pid_t old_pid, struct linux_binprm *bprm) {
+  struct task_struct *task = task_cast(trusted);
   struct sigil_counters *c = counters_of(SIGIL_KIND_EXEC);
   if (!c) return 0;
   c->seen++;
@@ -390,7 +396,9 @@ int BPF_PROG(process_exit_live, struct task_struct *task) { return process_end(t
 SEC("iter/task")
 int process_inventory(struct bpf_iter__task *ctx) {
   struct task_struct *task = ctx->task;
-  if (!task || BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
+  if (!task) return 0;
+  task = task_cast(task);
+  if ( BPF_CORE_READ(task, pid) != BPF_CORE_READ(task, tgid)) return 0;
   /* One byte of text a process: a short read by the shim then stops here, and it can empty the ring in between. */
   char mark = '.';
   bpf_seq_write(ctx->meta->seq, &mark, 1);

@@ -145,7 +145,7 @@ EXIT(bpf) {
 
 INLINE void put_cwd(struct activity_scratch *s, u32 index) {
   struct task_struct *task = current_task();
-  path_walk(&s->text, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+  path_walk(s->slot, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
   put_text(s, OPERATION_BYTES, index, SIGIL_SECTION_OPERATION_DIR);
 }
 

@@ -53,7 +53,7 @@ INLINE void put_name(struct activity_scratch *s, u32 index, u32 type, struct fil
 INLINE void put_base(struct activity_scratch *s, u32 index, int dfd) {
   struct task_struct *task = current_task();
   if (dfd == AT_FDCWD) {
-    path_walk(&s->text, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
+    path_walk(s->slot, task, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt));
     put_text(s, OPERATION_BYTES, index, SIGIL_SECTION_OPERATION_DIR);
     return;
   }
@@ -62,7 +62,7 @@ INLINE void put_base(struct activity_scratch *s, u32 index, int dfd) {
     put_section(s, OPERATION_BYTES, index, SIGIL_SECTION_OPERATION_DIR, SIGIL_UNREADABLE, 0);
     return;
   }
-  path_walk(&s->text, task, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+  path_walk(s->slot, task, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
   put_text(s, OPERATION_BYTES, index, SIGIL_SECTION_OPERATION_DIR);
 }
 

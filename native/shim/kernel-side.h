@@ -22,6 +22,7 @@ struct kernel_side {
   pthread_t closer[CLOSERS];
   u32 closers;
   u8 loaded[OBJECTS];
+  u8 holds_types;
   u8 wanted[SIGIL_KIND_MAX];
   int counters_fd, enabled_fd, cpus;
   struct sigil_counters *percpu;

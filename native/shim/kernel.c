@@ -185,6 +185,16 @@ static int load_object(struct shim *s, struct kernel_side *k, u32 o) {
   return some ? 0 : first_error;
 }
 
+static void hold_types(struct kernel_side *k) {
+  if (!k->holds_types) kernel_types_hold();
+  k->holds_types = 1;
+}
+
+static void release_types(struct kernel_side *k) {
+  if (k->holds_types) kernel_types_release();
+  k->holds_types = 0;
+}
+
 int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   struct kernel_side *k = calloc(1, sizeof(*k));
   if (!k) return -ENOMEM;
@@ -198,6 +208,7 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   k->percpu = calloc((size_t)k->cpus, sizeof(struct sigil_counters));
   if (!k->percpu) return -ENOMEM;
 
+  hold_types(k); /* until the first kinds are enabled, which is soon */
   int e = load_object(s, k, OBJECT_PROCESS);
   if (e) {
     snprintf(error, error_bytes, "%s", last_words[0] ? last_words : strerror(-e));
@@ -237,6 +248,7 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
   for (u32 i = 0; i < program_count; i++) {
     u32 o = program_rows[i].object;
     if (o == OBJECT_PROCESS || !delivers(i, kinds)) continue;
+    hold_types(k);
     if (!k->loaded[o]) load_object(s, k, o);
     if (program_rows[i].optional && !k->program[i] && !k->probe[i].error && !instead_loaded(k, i)) load_alone(s, k, i);
   }
@@ -252,6 +264,7 @@ int kernel_enable(struct shim *s, const u8 *kinds) {
   struct kernel_side *k = s->side;
   if (!k) return -EPERM;
   int e = kernel_prepare(s, kinds);
+  release_types(k);
   if (e) return e;
   u32 zero = 0;
   memcpy(k->wanted, kinds, sizeof(k->wanted));
@@ -360,6 +373,7 @@ void kernel_close(struct shim *s) {
   struct kernel_side *k = s->side;
   if (!k) return;
   kernel_detach(s);
+  release_types(k);
   kernel_ring_unmap(&s->kernel);
   kernel_ring_unmap(&s->kernel_bulk);
   for (u32 i = 0; i < program_count; i++)

@@ -55,6 +55,10 @@ struct shim {
 };
 
 /* kernel.c: loading, attaching, counting. */
+/* Between the two, libbpf reads the types of the kernel once and not once an object (libbpf.c). */
+void kernel_types_hold(void);
+void kernel_types_release(void);
+
 int kernel_open(struct shim *s, char *error, u32 error_bytes);
 /* Loads the programs that deliver any of the kinds (SIGIL_KIND_MAX flags). Failures are in the report. */
 int kernel_prepare(struct shim *s, const u8 *kinds);
