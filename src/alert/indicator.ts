@@ -40,7 +40,9 @@ export function threatOfIndicator(facts: IndicatorFacts, occurredMs: number, sha
     reference: shaper.text(facts.reference, "threat.indicator.reference", 2048),
     ...observed(facts, shaper),
   });
-  const field = Object.hasOwn(places, facts.field) ? places[facts.field] : undefined;
+  const place = Object.hasOwn(places, facts.field) ? places[facts.field] : undefined;
+  // Of a file that was hashed: no field of the event, and called as the alert calls it.
+  const field = facts.field.startsWith("file.hash.") ? facts.field : place;
   const matched = compactDoc({
     atomic: shaper.text(facts.observable, "threat.enrichments.matched.atomic", 2048),
     field: shaper.text(field ?? `sigil.event.${facts.field}`, "threat.enrichments.matched.field", 256),

@@ -1,6 +1,8 @@
 /** The door of the room `detect`: detectors, the store that holds the live ones, and the router that feeds them. */
 export type { Detector, EngineName, Hit, IndicatorFacts, InertRule, Level, Match, RuleInfo } from "./detector.ts";
+export { indicatorHit } from "./indicator-hit.ts";
 export {
+  DigestTable,
   IndicatorBuilder,
   type IndicatorFileReport,
   type IndicatorSet,

@@ -87,3 +87,15 @@ test("what is under way is bounded, and what has no room is counted", () => {
   expect(wanted.length).toBe(1024);
   expect(handler.stats.refused).toBe(76 + 37);
 });
+
+test("digests are told before the scan is done, to whoever waits then and to whoever comes meanwhile, each once", () => {
+  const { wanted, alerts, handler, start } = scene();
+  start("first", "a");
+  handler.settle({ id: 1, identity: "a", status: "partial", findings: [finding("digest")] });
+  expect(alerts).toEqual(["first: digest"]);
+  start("second", "a");
+  handler.settle({ id: 1, identity: "a", status: "scanned", findings: [finding("rule")] });
+  start("third", "a");
+  expect(alerts.slice(1)).toEqual(["second: digest", "first: rule", "second: rule", "third: digest", "third: rule"]);
+  expect([wanted.length, handler.stats.scanned]).toEqual([1, 1]);
+});

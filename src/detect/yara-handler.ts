@@ -4,7 +4,7 @@
 
 import { LRUCache } from "lru-cache";
 import type { NormalizedEvent } from "../event/mod.ts";
-import type { Match, RuleInfo } from "./detector.ts";
+import type { Hit } from "./detector.ts";
 import type { EventHandler } from "./router.ts";
 
 /** What is to be scanned for an event. */
@@ -24,23 +24,24 @@ export interface ScanWanted {
   readonly subject: ScanSubject;
 }
 
-/** A rule that matches a file, and what an alert says of it. */
-export interface ScanFinding {
-  readonly rule: RuleInfo;
-  readonly matches: readonly Match[];
+/** A rule that matches a file or an indicator that holds its digest, and what an alert says of it. */
+export interface ScanFinding extends Pick<Hit, "engine" | "rule" | "matches" | "indicator"> {
   /** Members of the alert's `file`, digests among them. */
   readonly file: Readonly<Record<string, unknown>>;
   readonly hash: { readonly md5?: string; readonly sha1?: string; readonly sha256?: string };
-  /** `sigil.yara`. */
-  readonly facts: Readonly<Record<string, unknown>>;
+  /** `sigil.yara`; absent for indicators. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 export interface ScanSettled {
   readonly id: number;
   /** As in the {@link ScanSubject}: numbers begin anew with each worker. */
   readonly identity: string;
-  /** `unscannable`: nor would it be the next time (too large, or it breaks scanners). `lost`: the next start asks again. */
-  readonly status: "scanned" | "unscannable" | "lost";
+  /**
+   * `unscannable`: nor would it be the next time (too large, or it breaks scanners). `lost`: the next start asks again. `partial`: told
+   * at once, because digests are ready before a scan is; one of the others follows.
+   */
+  readonly status: "scanned" | "unscannable" | "lost" | "partial";
   readonly findings: readonly ScanFinding[];
 }
 
@@ -85,6 +86,8 @@ const waitersMax = 64;
 interface Pending<Context> {
   readonly subject: ScanSubject;
   readonly waiters: Context[];
+  /** Told of already. */
+  readonly findings: ScanFinding[];
 }
 
 export class YaraEventHandler<Event extends NormalizedEvent, Context> implements EventHandler<Event> {
@@ -137,9 +140,10 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     const context = this.#options.contextOf(event);
     if (underWay !== undefined) {
       underWay.waiters.push(context);
+      this.#emit(context, underWay.findings);
       return;
     }
-    const pending = { subject, waiters: [context] };
+    const pending = { subject, waiters: [context], findings: [] };
     const id = ++this.#lastId;
     this.#pending.set(id, pending);
     this.#byIdentity.set(identity, pending);
@@ -151,12 +155,21 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
   settle({ id, identity, status, findings }: ScanSettled): void {
     const pending = this.#pending.get(id);
     if (pending?.subject.identity !== identity) return;
+    if (status === "partial") pending.findings.push(...findings);
+    else this.#settle(id, pending, status, findings);
+    for (const context of pending.waiters) this.#emit(context, findings);
+  }
+
+  #settle(
+    id: number,
+    pending: Pending<Context>,
+    status: Exclude<ScanSettled["status"], "partial">,
+    findings: readonly ScanFinding[],
+  ): void {
     this.#pending.delete(id);
     this.#byIdentity.delete(pending.subject.identity);
     this.#count[status]++;
-    if (status === "lost") return;
-    this.#results.set(pending.subject.identity, findings);
-    for (const context of pending.waiters) this.#emit(context, findings);
+    if (status !== "lost") this.#results.set(pending.subject.identity, [...pending.findings, ...findings]);
   }
 
   /** Other rules: what the old ones said of files says nothing any more. */

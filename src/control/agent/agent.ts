@@ -182,7 +182,7 @@ class Agent {
             },
           });
     this.#rules = new RuleKeeper(log, (message) => this.#detect.rules(message));
-    this.#scan = options.config.yara.enabled ? this.#startScan() : undefined;
+    this.#scan = options.config.yara.enabled || options.config.ioc.enabled ? this.#startScan() : undefined;
     this.#detect = new DetectClient(detectOptions(options.config, host, logMemory), {
       opened: (probes) => this.#onOpened(probes),
       probes: (probes, fault) => this.#onProbes(probes, fault),
@@ -257,7 +257,7 @@ class Agent {
   /** The first set; false when nothing can run. A function of its own, so that what was loaded is not held for as long as the agent runs. */
   async #loadRules(): Promise<boolean> {
     const loaded = await loadSigmaRules(this.#config);
-    this.#rules.put(loaded, this.#config);
+    this.#scan?.useIndicators(this.#rules.put(loaded, this.#config));
     const { pipelineFiles, pipelines } = loaded.files;
     if (pipelineFiles === undefined || pipelines !== undefined || loaded.rules.length > 0) return true;
     this.#log.error("cannot start: the pipelines of sigma.pipelines cannot be used");
@@ -534,7 +534,7 @@ class Agent {
       }
       this.#config = config;
       this.#log.setLevel(config.logging.level);
-      this.#rules.put(loaded, config);
+      this.#scan?.useIndicators(this.#rules.put(loaded, config));
       isSent = true;
       void this.#scan?.reload(config).then(() => this.#detect.forgetScans());
       this.#log.info("reloaded", { rules: loaded.rules.length });

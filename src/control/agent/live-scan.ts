@@ -3,7 +3,14 @@
 // what the kernel said of the file when it was executed, so that nothing else is scanned in its place.
 
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
-import type { ScanFinding, ScanSettled, ScanSubject, ScanWanted, YaraHandlerStats } from "../../detect/mod.ts";
+import type {
+  IndicatorSet,
+  ScanFinding,
+  ScanSettled,
+  ScanSubject,
+  ScanWanted,
+  YaraHandlerStats,
+} from "../../detect/mod.ts";
 import { ExecWatch } from "../../sensor/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
 import type { Log } from "../log/mod.ts";
@@ -19,6 +26,7 @@ import {
   ScanPool,
   yaraFacts,
 } from "../scan/mod.ts";
+import { ListedDigests } from "./listed-digests.ts";
 
 export interface LiveScanOptions {
   readonly config: Pick<AppConfig, "scanner" | "yara">;
@@ -31,11 +39,14 @@ export interface LiveScanOptions {
 /** How long an execution's descriptor is waited for: the record of the start may come before it. */
 const descriptorWaitMs = 25;
 const descriptorTurnsMax = 6;
+/** How long the worker that hashes stays without work. */
+const hashIdleMaxMs = 60_000;
 
 export class LiveScan {
   readonly #options: LiveScanOptions;
   readonly #pool: ScanPool;
-  /** While there are rules. */
+  readonly #digests: ListedDigests;
+  /** While there are rules or digests. */
   #watch: ExecWatch | undefined;
   #infos = new RuleInfos([]);
   /** Of the set that is live. */
@@ -56,7 +67,8 @@ export class LiveScan {
     this.#options = options;
     this.#pool = new ScanPool({
       scanWorkers: Math.max(1, scanner.workers),
-      hashWorkers: 0,
+      hashWorkers: 1,
+      idleMaxMs: hashIdleMaxMs,
       deadlineMs: scanner.fileTimeoutMs,
       memoryMaxBytes: scanner.memoryMaxBytes,
       onTrouble: (what, details) => {
@@ -65,6 +77,7 @@ export class LiveScan {
         if (this.#troubles++ === 0) options.tell("scan_worker_failed", what, details);
       },
     });
+    this.#digests = new ListedDigests(this.#pool, scanner.fileSizeMaxBytes);
     this.ready = this.reload(options.config);
   }
 
@@ -77,6 +90,7 @@ export class LiveScan {
     if (scans === undefined) return {};
     const { asked, scanned, unscannable, known, allowed, refused, lost } = scans;
     const { timeouts, crashes, memoryKills } = this.#pool.stats("scan");
+    const hash = this.#pool.stats("hash");
     return {
       ...{
         scans_asked: asked,
@@ -88,10 +102,11 @@ export class LiveScan {
       ...{
         unscannable: unscannable + lost,
         unscannable_no_file: this.#lost,
-        scan_timeouts: timeouts,
-        scan_crashes: crashes,
+        scan_timeouts: timeouts + hash.timeouts,
+        scan_crashes: crashes + hash.crashes,
       },
-      ...{ scan_memory_kills: memoryKills, executions_overflowed: this.#watch?.overflows ?? 0 },
+      ...{ files_hashed: hash.answered - hash.unscannable },
+      ...{ scan_memory_kills: memoryKills + hash.memoryKills, executions_overflowed: this.#watch?.overflows ?? 0 },
     };
   }
 
@@ -114,8 +129,15 @@ export class LiveScan {
     }
   }
 
+  /** Indicators whose digests are looked for from now on. What is known of files must be forgotten by whoever keeps it. */
+  useIndicators(set: IndicatorSet | undefined): void {
+    this.#digests.use(set);
+    if (this.#digests.isAsked) this.#watchExecutions();
+  }
+
   async #load(config: LiveScanOptions["config"]): Promise<void> {
     const { log, tell } = this.#options;
+    if (!config.yara.enabled) return;
     try {
       const { files, set } = await loadYara(config.yara);
       if (set.digest === this.#digest) return;
@@ -167,7 +189,7 @@ export class LiveScan {
   /** Takes what the detect worker wants; the answer goes to `settled`, always. */
   async take({ id, subject }: ScanWanted): Promise<void> {
     const { identity } = subject;
-    if (this.#isReady && this.#infos.size === 0) {
+    if (this.#isReady && this.#infos.size === 0 && !this.#digests.isAsked) {
       // Without rules nothing is found in any file: known until there are some.
       this.#options.settled({ id, identity, status: "scanned", findings: [] });
       return;
@@ -181,7 +203,9 @@ export class LiveScan {
     }
     this.#held++;
     try {
-      this.#options.settled({ id, identity, ...(await this.#scan(subject, opened)) });
+      const partial = (findings: readonly ScanFinding[]): void =>
+        this.#options.settled({ id, identity, status: "partial", findings });
+      this.#options.settled({ id, identity, ...(await this.#examine(subject, opened, partial)) });
     } catch (error) {
       this.#options.log.error("a scan failed", { error: String(error) });
       this.#options.settled(nothing);
@@ -196,6 +220,31 @@ export class LiveScan {
     await this.#pool.close();
   }
 
+  /** Digests and content at once; listed digests are told as soon as they are found. */
+  async #examine(
+    subject: ScanSubject,
+    opened: Opened,
+    partial: (findings: readonly ScanFinding[]) => void,
+  ): Promise<Pick<ScanSettled, "status" | "findings">> {
+    const { path } = subject;
+    // Whatever comes of it is kept by the file's identity.
+    this.#watch?.ignore(opened.descriptor);
+    // Each lane closes what it is given.
+    const copy = this.#digests.isAsked ? copyOf(opened.descriptor) : undefined;
+    const looking =
+      copy === undefined
+        ? undefined
+        : this.#digests.look(copy, path, opened.stat).then((looked) => {
+            if (looked.findings.length > 0) partial(looked.findings);
+            if (looked.reason !== "") this.#options.log.warn("not hashed", { path, reason: looked.reason });
+            return looked.status;
+          });
+    const scanned = await this.#scan(subject, opened);
+    const hashed = looking === undefined ? (this.#digests.isAsked ? "lost" : "scanned") : await looking;
+    const isHashWorse = hashed === "lost" || scanned.status === "scanned";
+    return isHashWorse ? { ...scanned, status: hashed } : scanned;
+  }
+
   async #scan({ path }: ScanSubject, { descriptor, stat }: Opened): Promise<Pick<ScanSettled, "status" | "findings">> {
     await this.ready;
     this.#isReady = true;
@@ -205,8 +254,6 @@ export class LiveScan {
       return { status: this.#isClosed ? "lost" : "scanned", findings: [] };
     }
     const { scanner } = this.#options.config;
-    // Whatever comes of it is kept by the file's identity.
-    this.#watch?.ignore(descriptor);
     const result = await this.#pool.submit("scan", {
       descriptor,
       request: {
@@ -225,7 +272,7 @@ export class LiveScan {
       status: "scanned",
       findings: findings.map((finding): ScanFinding => {
         const { rule, matches } = hitOf(finding, this.#infos.of(finding));
-        return { rule, matches, file, hash, facts: yaraFacts(finding) };
+        return { engine: "yara", rule, matches, file, hash, facts: yaraFacts(finding) };
       }),
     };
   }
@@ -260,6 +307,15 @@ export class LiveScan {
 interface Opened {
   readonly descriptor: number;
   readonly stat: BigIntStats;
+}
+
+/** The same file, opened once more: it needs no name. */
+function copyOf(descriptor: number): number | undefined {
+  try {
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_RDONLY);
+  } catch {
+    return undefined;
+  }
 }
 
 function openedAs(subject: ScanSubject, path: string): Opened | undefined {

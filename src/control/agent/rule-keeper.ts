@@ -1,7 +1,7 @@
 // The rules that are live and those on their way to the worker: by generation, so that an alert finds the rule that it names, also
 // while one set takes the place of another.
 
-import { type RuleInfo, ruleInfo } from "../../detect/mod.ts";
+import { type IndicatorSet, type RuleInfo, ruleInfo } from "../../detect/mod.ts";
 import type { RuleIr } from "../../detect/sigma/mod.ts";
 import { createCatalogue, liveSources } from "../../event/mod.ts";
 import type { AppConfig } from "../config/mod.ts";
@@ -55,8 +55,8 @@ export class RuleKeeper {
     return this.#rules.get(generation)?.[index];
   }
 
-  /** Sends a set to the worker, and says in the log what of it was not taken. */
-  put(loaded: SigmaRules, config: AppConfig): void {
+  /** Sends a set to the worker, and says in the log what of it was not taken. Returns its indicators. */
+  put(loaded: SigmaRules, config: AppConfig): IndicatorSet | undefined {
     for (const { file, line, column, severity, message, hint } of loaded.diagnostics)
       this.#log.warn(severity === "error" ? "rule rejected" : "rule warning", {
         file,
@@ -87,6 +87,7 @@ export class RuleKeeper {
       correlations,
       indicators: indicators.set,
     });
+    return indicators.set;
   }
 
   /** The worker runs a set: those before it are forgotten. Whether it is the one that was sent last. */

@@ -438,22 +438,23 @@ class DetectLoop {
 
   readonly #scanAlert = (context: Pick<AlertMessage, "event" | "process">, finding: ScanFinding): void => {
     this.#hits++;
-    const { rule, matches, file, hash, facts } = finding;
+    const { engine, rule, matches, indicator, file, hash, facts } = finding;
     const event = {
       ...context.event,
       ecs: { ...context.event.ecs, file },
-      extra: { ...context.event.extra, yara: facts },
+      extra: { ...context.event.extra, ...(facts === undefined ? {} : { yara: facts }) },
     };
     this.#write({
       ...{
         generation: this.#generation,
         rule: -1,
         ruleInfo: rule,
-        engine: "yara",
+        engine,
         matches,
         event,
         createdMs: Date.now(),
       },
+      ...(indicator === undefined ? {} : { indicator }),
       ...(context.process === undefined ? {} : { process: { ...context.process, hash } }),
     });
   };

@@ -15,11 +15,12 @@ export function hashesOf(data: Uint8Array, names: readonly HashName[]): Hashes {
   return Object.fromEntries(names.map((name, index) => [name, hashers[index]!.digest("hex")]));
 }
 
-/** Digests of everything that can be read from `fd`, and how much that was. */
+/** Digests of everything that can be read from `fd`, and how much that was; `undefined` when it is more than the limit. */
 export function hashDescriptor(
   fd: number,
   names: readonly HashName[],
-): { readonly hash: Hashes; readonly sizeBytes: number } {
+  sizeMaxBytes: number,
+): { readonly hash: Hashes; readonly sizeBytes: number } | undefined {
   const hashers = names.map((name) => new Bun.CryptoHasher(name));
   const chunk = Buffer.allocUnsafe(chunkSizeBytes);
   let at = 0;
@@ -29,6 +30,8 @@ export function hashDescriptor(
     const part = chunk.subarray(0, got);
     for (const hasher of hashers) hasher.update(part);
     at += got;
+    // It grows while it is read.
+    if (at > sizeMaxBytes) return undefined;
   }
   return { hash: Object.fromEntries(names.map((name, index) => [name, hashers[index]!.digest("hex")])), sizeBytes: at };
 }

@@ -36,6 +36,8 @@ export interface PoolOptions {
   /** Peak bytes after which a worker is replaced; one that holds half as much again is killed. */
   readonly memoryMaxBytes: number;
   readonly nice?: number;
+  /** How long a worker of the lane for digests stays without work: it starts quickly, and most hosts start little that is new. */
+  readonly idleMaxMs?: number;
   /** Jobs that may wait in a lane. */
   readonly waitingMax?: number;
   /** A worker broke or could not start. For the log. */
@@ -208,12 +210,29 @@ class Lane {
       const job = worker === undefined ? undefined : this.#queue.shift();
       if (job === undefined || worker === undefined) {
         if (!this.#isClosed && (this.#queue.length === 0 || worker !== undefined))
-          await new Promise<void>((resolve) => this.#wakers.add(resolve));
+          if (await this.#rest(worker !== undefined)) await drop();
         continue;
       }
       if (!(await this.#do(worker, job))) await drop();
     }
     await drop();
+  }
+
+  /** Sleeps until there is something to do. True when nothing came for so long that a worker is not worth its memory. */
+  async #rest(hasWorker: boolean): Promise<boolean> {
+    const idleMaxMs = hasWorker && this.#name === "hash" ? this.#options.idleMaxMs : undefined;
+    let timer: Timer | undefined;
+    const isOver = await new Promise<boolean>((resolve) => {
+      const wake = (): void => resolve(false);
+      this.#wakers.add(wake);
+      if (idleMaxMs !== undefined)
+        timer = setTimeout(() => {
+          // Else it was woken in this very moment.
+          if (this.#wakers.delete(wake)) resolve(true);
+        }, idleMaxMs);
+    });
+    clearTimeout(timer);
+    return isOver;
   }
 
   /** A worker with the current rules, or `undefined` when it did not start. */

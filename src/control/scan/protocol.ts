@@ -22,9 +22,10 @@ export interface ScanRequest {
   readonly archives: boolean;
 }
 
-/** Digests alone, of a file of any size. */
+/** Digests alone. */
 export interface HashRequest {
   readonly type: "hash";
+  readonly sizeMaxBytes: number;
   readonly hashes: readonly HashName[];
 }
 

@@ -185,9 +185,12 @@ class ScanWorker {
     };
   }
 
-  #hash(fd: number, { hashes }: HashRequest): FromWorker {
+  #hash(fd: number, { hashes, sizeMaxBytes }: HashRequest): FromWorker {
     const before = fstatSync(fd, { bigint: true });
-    const { hash, sizeBytes } = hashDescriptor(fd, hashes);
+    const hashed = before.size > sizeMaxBytes ? undefined : hashDescriptor(fd, hashes, sizeMaxBytes);
+    if (hashed === undefined)
+      return { type: "unscannable", reason: `larger than ${sizeMaxBytes} bytes`, peakBytes: peakBytes() };
+    const { hash, sizeBytes } = hashed;
     const after = fstatSync(fd, { bigint: true });
     const changed = before.mtimeNs !== after.mtimeNs || before.ctimeNs !== after.ctimeNs;
     return { ...nothingFound, sizeBytes, hash, changed, peakBytes: peakBytes() };

@@ -3,17 +3,16 @@
 
 import type { EventKind, FieldTable, FieldValue, NormalizedEvent, Slot } from "../../event/mod.ts";
 import { Engine, type RuleIr, type SigmaEvent } from "../sigma/mod.ts";
-import { kindCodes, writtenDot, writtenStar } from "./builder.ts";
+
+import { DigestTable } from "./digest-table.ts";
 import { type FieldReading, fieldReadings, type Reading } from "./event-fields.ts";
-import { readNote } from "./feed.ts";
 import { findEntry, finish, hashOf, step } from "./hash-index.ts";
+import { indicatorAt, isExpired } from "./indicator-at.ts";
 import { findNetwork } from "./intervals.ts";
 import { hitsPerEventMax, observablesPerTextMax, textSearchedMax, valueSizeMaxBytes } from "./limits.ts";
 import type { HashKind, Indicator, IndicatorHit, IndicatorKind, IndicatorSet } from "./model.ts";
 import { eachObservable, type ObservableVisitor } from "./observables.ts";
-import { addressBytes, addressText, digestSizes, domainName, urlKey } from "./values.ts";
-
-const kindNames = Object.keys(kindCodes) as IndicatorKind[];
+import { addressBytes, digestSizes, domainName, urlKey } from "./values.ts";
 
 interface Plan {
   readonly field: string;
@@ -44,6 +43,7 @@ export class IocEngine {
   };
   readonly #set: IndicatorSet;
   readonly #plans: readonly Plan[];
+  readonly #digestTable: DigestTable;
   readonly #paths: PathMatcher | undefined;
   readonly #scratch = new Uint8Array(valueSizeMaxBytes);
   readonly #address4 = new Uint32Array(1);
@@ -55,6 +55,7 @@ export class IocEngine {
 
   constructor(set: IndicatorSet, slots: FieldTable) {
     this.#set = set;
+    this.#digestTable = new DigestTable(set);
     const { counts } = set;
     const hasNames = counts.domain > 0;
     const hasAddresses = counts.ip > 0;
@@ -107,8 +108,7 @@ export class IocEngine {
 
   /** The indicator of a digest in hex, or `undefined`: for files that were hashed. */
   digest(kind: HashKind, hex: string, nowMs: number): Indicator | undefined {
-    const entry = this.#digestEntry(kind, hex);
-    return entry === -1 || this.#isExpired(entry, nowMs) ? undefined : indicatorAt(this.#set, entry);
+    return this.#digestTable.find(kind, hex, nowMs);
   }
 
   #read(plan: Plan, value: FieldValue, event: NormalizedEvent): void {
@@ -200,23 +200,9 @@ export class IocEngine {
       const name = part.slice(0, Math.max(at, 0)).trim().toLowerCase();
       const hex = part.slice(at + 1).trim();
       if (at === -1) {
-        for (const kind of ["md5", "sha1", "sha256"] as const) this.#hit(this.#digestEntry(kind, hex), hex);
-      } else if (name in digestSizes) this.#hit(this.#digestEntry(name as HashKind, hex), hex);
+        for (const kind of ["md5", "sha1", "sha256"] as const) this.#hit(this.#digestTable.entry(kind, hex), hex);
+      } else if (name in digestSizes) this.#hit(this.#digestTable.entry(name as HashKind, hex), hex);
     }
-  }
-
-  #digestEntry(kind: HashKind, hex: string): number {
-    const index = this.#set.hashes[kind];
-    const size = digestSizes[kind];
-    if (index.count === 0 || hex.length !== size * 2) return -1;
-    const bytes = this.#scratch;
-    for (let i = 0; i < size; i++) {
-      const high = hexDigit(hex.charCodeAt(i * 2));
-      const low = hexDigit(hex.charCodeAt(i * 2 + 1));
-      if (high === -1 || low === -1) return -1;
-      bytes[i] = (high << 4) | low;
-    }
-    return findEntry(index, this.#set, hashOf(this.#set.seed, bytes, 0, size), bytes, 0, size);
   }
 
   #text(text: string): void {
@@ -266,7 +252,7 @@ export class IocEngine {
   #hit(entry: number, observable: string): void {
     if (entry === -1 || this.#found.has(entry) || this.#found.size >= hitsPerEventMax) return;
     this.#found.add(entry);
-    if (this.#isExpired(entry, this.#timeMs)) {
+    if (isExpired(this.#set, entry, this.#timeMs)) {
       this.stats.expired++;
       return;
     }
@@ -274,17 +260,6 @@ export class IocEngine {
     (this.stats.hits as Record<IndicatorKind, number>)[indicator.kind]++;
     this.#emit({ indicator, field: this.#field, observable });
   }
-
-  #isExpired(entry: number, timeMs: number): boolean {
-    const { expiresMs } = this.#set.attributes[this.#set.attributeOf[entry]!]!;
-    return expiresMs !== undefined && expiresMs <= timeMs;
-  }
-}
-
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const lower = code | 0x20;
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /** `1.2.3.4:443` in a text: the port, if there is one. */
@@ -292,42 +267,6 @@ function portBehind(text: string, at: number): number | undefined {
   if (text.charCodeAt(at) !== 0x3a) return undefined;
   const match = /^:(\d{1,5})(?!\d)/.exec(text.slice(at, at + 7));
   return match === null ? undefined : Number(match[1]);
-}
-
-const decoder = new TextDecoder();
-
-/** An entry in full. */
-export function indicatorAt(set: IndicatorSet, entry: number): Indicator {
-  const start = set.starts[entry]!;
-  const middle = start + set.valueLengths[entry]!;
-  // Copied: a decoder takes no memory that threads share.
-  const value = set.bytes.slice(start, middle);
-  const code = set.kinds[entry]!;
-  const kind = kindNames[code & 0xf]!;
-  const { description, feedId } = readNote(decoder.decode(set.bytes.slice(middle, set.starts[entry + 1]!)));
-  return {
-    kind,
-    value: valueText(kind, code, value),
-    description,
-    feedId,
-    ...set.attributes[set.attributeOf[entry]!]!,
-  };
-}
-
-function valueText(kind: IndicatorKind, code: number, value: Uint8Array): string {
-  if (kind === "ip") return addressEntryText(value);
-  if (kind in digestSizes) return Buffer.from(value).toString("hex");
-  const text = decoder.decode(value);
-  return (code & writtenDot) !== 0 ? `.${text}` : (code & writtenStar) !== 0 ? `*.${text}` : text;
-}
-
-/** An address, one byte longer with a prefix length, two bytes longer with a port. */
-function addressEntryText(value: Uint8Array): string {
-  const size = value.length < 16 ? 4 : 16;
-  const text = addressText(value.subarray(0, size));
-  if (value.length === size) return text;
-  if (value.length === size + 1) return `${text}/${value[size]}`;
-  return `${size === 4 ? text : `[${text}]`}:${(value[size]! << 8) | value[size + 1]!}`;
 }
 
 /** Path expressions by the Sigma engine: their literals gate them, and what runs runs in linear time. */
