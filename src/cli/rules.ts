@@ -71,7 +71,11 @@ export async function validateEntry(args: CommandArgs<"rules validate">): Promis
     writeOut(`${JSON.stringify(result)}\n`);
   } else {
     const sources = new Map(
-      [...files.files, ...yaraFiles.files.files, ...(files.pipelineFiles ?? [])].map(({ path, text }) => [path, text]),
+      [
+        ...files.files.filter(({ kind }) => kind !== "ioc"),
+        ...yaraFiles.files.files,
+        ...(files.pipelineFiles ?? []),
+      ].map(({ path, text }) => [path, text]),
     );
     const style = { color: usesColor(2), sources };
     writeErr(formatDiagnostics(rejected, 0, style) + formatDiagnostics(warnings.slice(0, warningsShownMax), 0, style));

@@ -131,6 +131,24 @@ describe("a file that is followed", () => {
     expect(follower.err).toContain("rotated");
   }, 60_000);
 
+  test.skipIf(process.platform === "win32")(
+    "may become a named pipe, which nobody waits for, and a file again",
+    async () => {
+      const path = join(folder, "swapped.ndjson");
+      writeFileSync(path, event(1));
+      const follower = new Follower(path);
+      await follower.until(() => follower.seen.length === 1);
+      renameSync(path, `${path}.1`);
+      expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0);
+      await follower.until(() => follower.err.includes("it is no file"));
+      rmSync(path);
+      writeFileSync(path, event(2));
+      await follower.until(() => follower.seen.length === 2);
+      expect(await follower.stop("SIGTERM")).toBe(2);
+    },
+    60_000,
+  );
+
   test("may not be there yet", async () => {
     const path = join(folder, "later.ndjson");
     const follower = new Follower(path);

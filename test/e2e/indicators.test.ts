@@ -95,6 +95,12 @@ describe("indicators", () => {
       rejected: 1,
     });
     expect(result.rejected).toMatchObject([{ file: join(rules, "domains.txt"), line: 2, code: "bad_domain" }]);
+    // Lists are kept packed: there is no line to be shown, and no empty one is.
+    mkdirSync(join(folder, "broken"));
+    put("broken/domains.txt", "broken name\n");
+    const { err } = agent("rules", "validate", "--rules", join(folder, "broken"));
+    expect(err).toContain("domains.txt:1:1: error");
+    expect(err).not.toContain("1 |");
   });
 
   test("lists named in the configuration join the rules inside the binary", () => {

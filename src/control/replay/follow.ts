@@ -2,7 +2,7 @@
 // are followed by name through rotation and truncation, as `tail -F` does.
 
 import { createHash } from "node:crypto";
-import type { Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hit } from "../../detect/mod.ts";
@@ -184,8 +184,15 @@ class Following {
 
   async #open(path: string, index: number): Promise<Followed | undefined> {
     try {
-      const handle = await open(path, "r");
-      const { ino, dev, mtimeMs } = await handle.stat();
+      // A named pipe that has come in its place must not make this wait for a writer.
+      const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+      const stat = await handle.stat();
+      if (!stat.isFile()) {
+        await handle.close();
+        this.#lose(path, "it is no file");
+        return undefined;
+      }
+      const { ino, dev, mtimeMs } = stat;
       const input = this.#input(path, index, mtimeMs);
       return { path, handle, ino, dev, input, at: 0, grownMs: performance.now(), movedMs: undefined };
     } catch (error) {

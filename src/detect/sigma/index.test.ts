@@ -40,6 +40,32 @@ describe("Automaton", () => {
     fc.assert(property, { numRuns: 1_000, seed: 5 });
   });
 
+  test.each(["anywhere", "start", "end"] as const)(
+    "finds literals %s that are longer than a window, and none that only look like one there",
+    (place) => {
+      const long = fc
+        .array(fc.constantFrom("a", "b", "ab", "k"), { minLength: 4, maxLength: 12 })
+        .map((of) => of.join(""));
+      const property = fc.property(
+        fc.uniqueArray(long, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.tuple(fc.nat(7), fc.constantFrom("", "a", "B", "é", "K")), { maxLength: 4 }),
+        (literals, parts) => {
+          const automaton = new Automaton(new Map(literals.map((literal, i) => [literal, [i]])), place);
+          const subject = parts
+            .map(([n, other]) => (literals[n % literals.length] ?? "").toUpperCase() + other)
+            .join("");
+          const lower = subject.toLowerCase();
+          // The first character may be cut, so that only the window is there.
+          for (const cut of [0, 1])
+            expect(scan(automaton, subject.slice(cut))).toEqual(
+              literals.flatMap((literal, i) => (obvious[place](lower.slice(cut), literal) ? [i] : [])),
+            );
+        },
+      );
+      fc.assert(property, { numRuns: 500, seed: 6 });
+    },
+  );
+
   test("reports characters beyond ASCII through the OR of all codes", () => {
     const automaton = new Automaton(new Map([["ab", [0]]]), "anywhere");
     expect(automaton.scan("xaby", { hit() {} })).toBeLessThan(128);
