@@ -40,8 +40,8 @@ export function compileFlags(): string[] {
 }
 
 /**
- * What elfutils' configure would find out on any Linux with a glibc of the last ten years. Locks stay off: the shim
- * loads its objects on one thread, before its own thread starts.
+ * What elfutils' configure would find out on any Linux with a glibc of the last ten years. Locks stay off: no two threads of the
+ * shim have the same file open.
  */
 const elfutilsConfig = `${[
   "HAVE_VISIBILITY",
@@ -101,6 +101,8 @@ function libraries(arch: string): Library[] {
       headers: [...headers(`${libbpf}/src`), ...headers(`${libbpf}/include`)],
       // Both machines have a 64-bit off_t; _FILE_OFFSET_BITS would only ask for fcntl64, which is newer than the floor.
       flags: [
+        "-include",
+        join(root, "native/shim/libbpf-weak.h"),
         `-I${join(root, libbpf, "include")}`,
         `-I${join(root, libbpf, "include/uapi")}`,
         `-I${join(root, elfutils, "libelf")}`,
@@ -124,7 +126,7 @@ export async function buildLibraries(toolchain: Toolchain): Promise<void> {
     const archive = `build/native/${toolchain.arch}/lib${library.name}.a`;
     await step({
       name: `lib${library.name} ${toolchain.arch}`,
-      inputs: [...library.sources, ...library.headers, "native/shim/glibc-floor.h"],
+      inputs: [...library.sources, ...library.headers, "native/shim/glibc-floor.h", "native/shim/libbpf-weak.h"],
       facts: [toolchain.version, ...common, ...library.flags, elfutilsConfig],
       outputs: [archive],
       run: async () => {

@@ -128,6 +128,7 @@ export async function buildShim(toolchain: Toolchain, clang: string, strip: stri
     `-I${join(root, "native/shim")}`,
     `-I${bpfIncludeFolder()}`,
     `-I${join(root, sourceFolder("libbpf"), "include/uapi")}`,
+    `-I${join(root, sourceFolder("libbpf"), "src")}`,
     `-I${join(root, sourceFolder("elfutils"), "libelf")}`,
   ];
   const link = [
