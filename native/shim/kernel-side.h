@@ -4,11 +4,20 @@
 #include "programs.h"
 #include "shim.h"
 #include <bpf/libbpf.h>
+#include <errno.h>
+#include <pthread.h>
 
 #define CLOSERS 16
 struct closing {
   struct kernel_side *k;
   u32 first;
+};
+
+struct loader {
+  pthread_mutex_t lock; /* of what both threads touch: kinds, more, is_done */
+  pthread_t thread;
+  u8 kinds[SIGIL_KIND_MAX];
+  u8 more, is_done, is_started;
 };
 
 struct kernel_side {
@@ -21,6 +30,7 @@ struct kernel_side {
   struct closing closing[CLOSERS];
   pthread_t closer[CLOSERS];
   u32 closers;
+  struct loader loader;
   u8 loaded[OBJECTS];
   u8 holds_types;
   u8 wanted[SIGIL_KIND_MAX];
@@ -30,6 +40,11 @@ struct kernel_side {
 
 /* libbpf's last words, for the report. One open at a time, on one thread. */
 extern __thread char last_words[256];
+
+/* Loads the objects that deliver these kinds, on this thread. */
+void kernel_load(struct shim *s, const u8 *kinds);
+/* Waits for kernel_load_ahead: before anything else is done with the programs, except to start the thread of the rings. */
+void await_loader(struct kernel_side *k);
 
 /* Attaches program `i`. `tracefs` is opened by the first program that needs it (-1 before); the caller closes it. */
 void attach(struct kernel_side *k, u32 i, int *tracefs);

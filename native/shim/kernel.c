@@ -200,6 +200,7 @@ int kernel_open(struct shim *s, char *error, u32 error_bytes) {
   if (!k) return -ENOMEM;
   s->side = k;
   k->enabled_fd = -1;
+  pthread_mutex_init(&k->loader.lock, NULL);
   for (u32 i = 0; i < program_count; i++)
     k->probe[i] = (struct probe){.name = program_rows[i].name, .at = program_rows[i].at, .instead = program_rows[i].instead, .kind = program_rows[i].kinds[0]};
   libbpf_set_print(keep_words);
@@ -242,9 +243,8 @@ static int delivers(u32 i, const u8 *kinds) {
   return 0;
 }
 
-int kernel_prepare(struct shim *s, const u8 *kinds) {
+void kernel_load(struct shim *s, const u8 *kinds) {
   struct kernel_side *k = s->side;
-  if (!k) return -EPERM;
   for (u32 i = 0; i < program_count; i++) {
     u32 o = program_rows[i].object;
     if (o == OBJECT_PROCESS || !delivers(i, kinds)) continue;
@@ -252,6 +252,13 @@ int kernel_prepare(struct shim *s, const u8 *kinds) {
     if (!k->loaded[o]) load_object(s, k, o);
     if (program_rows[i].optional && !k->program[i] && !k->probe[i].error && !instead_loaded(k, i)) load_alone(s, k, i);
   }
+}
+
+int kernel_prepare(struct shim *s, const u8 *kinds) {
+  struct kernel_side *k = s->side;
+  if (!k) return -EPERM;
+  await_loader(k);
+  kernel_load(s, kinds);
   struct bpf_map *bulk = loaded_map(k, "bulk");
   if (!bulk || atomic_load(&s->has_bulk)) return 0;
   int e = kernel_ring_map(&s->kernel_bulk, bpf_map__fd(bulk), s->options.bulk_ring_bytes);
@@ -289,6 +296,7 @@ int kernel_enable(struct shim *s, const u8 *kinds) {
 }
 
 int kernel_map_set(struct shim *s, const char *name, const void *key, const void *value) {
+  if (s->side) await_loader(s->side);
   struct bpf_map *map = s->side ? loaded_map(s->side, name) : NULL;
   if (!map) return -ENOENT;
   int fd = bpf_map__fd(map);
@@ -298,6 +306,7 @@ int kernel_map_set(struct shim *s, const char *name, const void *key, const void
 /* Ids of what is loaded, as bpf(2) counts them: what an id names is in the upper bits (1 program, 2 map, 3 link). */
 u32 kernel_objects(struct shim *s, u64 *out, u32 room) {
   struct kernel_side *k = s->side;
+  if (k) await_loader(k);
   u32 used = 0;
   for (u32 i = 0; k && i < program_count; i++) {
     struct bpf_prog_info program = {0};
@@ -324,6 +333,7 @@ u32 kernel_objects(struct shim *s, u64 *out, u32 room) {
  * those, one a line; returns the bytes. Links by perf event are no bpf links before 5.15: they cannot be asked, nor be taken away by id. */
 u32 kernel_check(struct shim *s, char *out, u32 bytes) {
   struct kernel_side *k = s->side;
+  if (k) await_loader(k);
   u32 used = 0;
   int tracefs = -1;
   for (u32 i = 0; k && i < program_count; i++) {
@@ -356,6 +366,7 @@ int kernel_inventory_fd(struct shim *s) {
 
 void kernel_detach(struct shim *s) {
   struct kernel_side *k = s->side;
+  if (k) await_loader(k);
   u8 all[PROGRAMS_MAX];
   int any = 0;
   for (u32 i = 0; k && i < program_count; i++) any |= k->link[i] != NULL;
@@ -387,6 +398,7 @@ void kernel_close(struct shim *s) {
 
 void kernel_counters(struct shim *s, struct sigil_counters *out) {
   struct kernel_side *k = s->side;
+  if (k) await_loader(k);
   if (!k || k->counters_fd <= 0) return;
   for (u32 kind = 0; kind < SIGIL_KIND_MAX; kind++) {
     if (bpf_map_lookup_elem(k->counters_fd, &kind, k->percpu)) continue;
@@ -415,6 +427,7 @@ void kernel_counters(struct shim *s, struct sigil_counters *out) {
 /* One line a program: name, "attached" | "failed" | "unused", errno, message; tab-separated. */
 u32 kernel_report(struct shim *s, char *out, u32 bytes) {
   struct kernel_side *k = s->side;
+  if (k) await_loader(k);
   u32 used = 0;
   for (u32 i = 0; k && i < program_count && used < bytes; i++) {
     const struct probe *p = &k->probe[i];

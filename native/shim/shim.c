@@ -323,6 +323,11 @@ EXPORT s32 sigil_prepare(struct shim *s, const u8 *kinds) {
   return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_prepare(s, kinds);
 }
 
+/* The same on a thread of its own; everything else that is asked about programs waits for it. */
+EXPORT s32 sigil_load_ahead(struct shim *s, const u8 *kinds) {
+  return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_load_ahead(s, kinds);
+}
+
 /* From now on these kinds of activities are recorded and no others. */
 EXPORT s32 sigil_enable(struct shim *s, const u8 *kinds) {
   return s->options.flags & SIGIL_OPEN_INJECT_ONLY ? 0 : kernel_enable(s, kinds);

@@ -61,6 +61,8 @@ void kernel_types_release(void);
 
 int kernel_open(struct shim *s, char *error, u32 error_bytes);
 /* Loads the programs that deliver any of the kinds (SIGIL_KIND_MAX flags). Failures are in the report. */
+/* Begins to load what these kinds need, on a thread of its own (ahead.c). 0, or a negative errno. */
+int kernel_load_ahead(struct shim *s, const u8 *kinds);
 int kernel_prepare(struct shim *s, const u8 *kinds);
 /* Records these kinds of activities from now on and no others; attaches and detaches what that takes. */
 int kernel_enable(struct shim *s, const u8 *kinds);

@@ -196,6 +196,16 @@ export class Sensor {
     if (result !== 0) throw new SensorError(`Cannot enable the programs of activities: ${errnoName(-result)}`, -result);
   }
 
+  /**
+   * Begins to load what these kinds need, on a thread of its own, so that {@link enable} finds it done. Everything else that is asked
+   * about programs waits until it is; records do not. That a kind cannot be loaded shows when it is enabled.
+   */
+  loadAhead(kinds: Iterable<number>): void {
+    const wanted = new Uint8Array(kind.max);
+    for (const one of kinds) wanted[one] = 1;
+    this.#shim.sigil_load_ahead(this.#handle, ptr(wanted));
+  }
+
   /** Last components of the names of files whose being read is told, from the next {@link enable} on, instead of those it was opened with. */
   set sensitiveNames(names: readonly string[]) {
     this.#files = { excludedPrefixes: this.#files?.excludedPrefixes ?? [], sensitiveNames: names };

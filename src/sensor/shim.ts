@@ -17,6 +17,7 @@ const symbols = {
   sigil_report: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
   sigil_inject: { args: [FFIType.ptr, FFIType.u32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
   sigil_prepare: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
+  sigil_load_ahead: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   sigil_enable: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
   sigil_check: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32], returns: FFIType.u32 },
   sigil_objects: { args: [FFIType.ptr, FFIType.ptr, FFIType.u32], returns: FFIType.u32 },

@@ -186,6 +186,8 @@ class DetectLoop {
     // Not only when the rules are there: what starts while they load must find its parents in the table, so the inventory has to
     // lie before it in the ring. The ring holds both until `run`; when it is full, the kernel's ring does.
     sensor.start();
+    // What is always watched, while the rules are on their way.
+    sensor.loadAhead(guardKinds);
   }
 
   /** A message that came while running. */
@@ -333,6 +335,8 @@ class DetectLoop {
       fieldReason: (source, field, satisfies) => this.#catalogue.fieldReason(source, field, satisfies),
       correlations: message.correlations,
     });
+    const { indicators } = message;
+    this.#sensor.loadAhead(this.#kindsFor(engine, indicators, []));
     const restored = message.correlationState === undefined ? undefined : importState(engine, message.correlationState);
     // Compiled before it goes live: a swap must not stall the ring for longer than the compilation takes anyway.
     engine.warm();
@@ -340,7 +344,6 @@ class DetectLoop {
     this.#ruleIndex.clear();
     for (const [index, rule] of [...message.rules, ...message.correlations].entries())
       this.#ruleIndex.set(ruleInfo(rule), index);
-    const { indicators } = message;
     const next: DetectorSet = {
       sigma: engine,
       digest: message.digest,
@@ -385,19 +388,21 @@ class DetectLoop {
 
   /** Records the activities that the live rules and indicators ask about; what nobody asks about costs the host nothing. */
   #enable(engine: Engine, indicators: RulesMessage["indicators"]): void {
+    this.#asked = this.#kindsFor(engine, indicators, this.#audit?.kinds ?? []);
+    this.#enableKinds();
+    this.#watchCompat();
+  }
+
+  #kindsFor(engine: Engine, indicators: RulesMessage["indicators"], asAudit: readonly number[]): number[] {
     const asked = new Set(engine.sources.map((source) => sourceRow(source).name));
     if (indicators !== undefined && indicators.counts.ip + indicators.counts.domain + indicators.counts.url > 0)
       for (const name of ["linux/network_connection", "linux/network_accept", "linux/dns_query"]) asked.add(name);
-    const asAudit = this.#audit?.kinds ?? [];
-    const kinds = activityKinds
+    return activityKinds
       .filter(
         ({ source, feeds, kind }) =>
           asked.has(source) || feeds.some((other) => asked.has(other)) || asAudit.includes(kind),
       )
       .map(({ kind }) => kind);
-    this.#asked = kinds;
-    this.#enableKinds();
-    this.#watchCompat();
   }
 
   #enableKinds(): void {
