@@ -4,7 +4,34 @@ import { describe, expect, test } from "bun:test";
 import { seededRandom } from "../bench/lib/stats.ts";
 import { type FlatReport, flatFaults, runFlat } from "./lib/correlation-flat.ts";
 import { dearest, hostileLength, hostileTexts } from "./lib/regex-cost.ts";
+import { runScanFlat, scanFlatFaults } from "./lib/scan-flat.ts";
 import { checkRandomRules } from "./lib/sigma-random.ts";
+
+describe("the long run of scans", () => {
+  test("holds for some scans: each finds what is there, by one worker", async () => {
+    const report = await runScanFlat({ scans: 60, sampleEvery: 20, random: seededRandom(5) });
+    expect(scanFlatFaults(report, Number.POSITIVE_INFINITY)).toEqual([]);
+    expect([report.samples.length, report.workersStarted, report.findings > 0]).toEqual([3, 1, true]);
+  }, 120_000);
+
+  test("sees a worker that grows, and findings that are missing", () => {
+    const sample = (scans: number, workerPeakBytes: number) => ({
+      scans,
+      workerPeakBytes,
+      ownBytes: 1,
+      scansPerSecond: 1,
+    });
+    const report = {
+      samples: [sample(1, 50), sample(2, 90), sample(3, 95)],
+      findings: 4,
+      expectedFindings: 4,
+      workersStarted: 1,
+    };
+    expect(scanFlatFaults(report, 5)).toEqual([]);
+    expect(scanFlatFaults(report, 4)).toEqual(["the worker grew by 5 bytes in the second half"]);
+    expect(scanFlatFaults({ ...report, findings: 3 }, 5)).toEqual(["3 findings where 4 are"]);
+  });
+});
 
 describe("the long run of random rules", () => {
   test("holds for some rounds, and is about something", () => {

@@ -1,8 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import zlib from "node:zlib";
 import fc from "fast-check";
 import { archiveKind, newBudget, unfold } from "./archive.ts";
 import { archiveExpandedMaxBytes, archiveMembersMax } from "./limits.ts";
+
+// Compiling takes its time where much else runs.
+setDefaultTimeout(120_000);
 
 const xz = Buffer.from(
   "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAJZXZpbCBpbiB4egAAADMXgLcV/IrGAAEiChUa4WcftvN9AQAAAAAEWVo=",

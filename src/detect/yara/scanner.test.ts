@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { compileRules, type Externals, validate, type YaraNamespace } from "./compile.ts";
 import { classOf } from "./file-class.ts";
@@ -8,6 +8,9 @@ import { levelOf, ruleId, yaraRuleInfo } from "./rule-info.ts";
 import { yaraRuntime } from "./runtime.ts";
 import { Scanner } from "./scanner.ts";
 import { checkedSnapshot, SnapshotError, signSnapshot } from "./snapshot.ts";
+
+// Compiling takes its time where much else runs.
+setDefaultTimeout(120_000);
 
 const none: Externals = { filename: "", filepath: "", extension: "", filetype: "", owner: "" };
 const namespace = (name: string, text: string): YaraNamespace => ({ name, parts: [{ file: `${name}.yar`, text }] });
@@ -214,7 +217,7 @@ test("slices of a rule set find what the whole set finds, the fast way and the p
   runtime.useFast(true);
   whole.free();
   // A scan makes much garbage: where thousands of other tests have filled the heap, each costs a collection.
-}, 120_000);
+});
 
 describe("includes", () => {
   const root: YaraFile = {
