@@ -132,3 +132,21 @@ test("scalars keep the text as written", () => {
       : [];
   expect(texts).toEqual(["00000429", "1_000", "0x1F", "q' q", "\\xA", "two\nlines\n", "one line\nmore", ""]);
 });
+
+test("a key that stands twice in one map is refused where it stands again, however it is quoted", () => {
+  for (const [text, offset] of [
+    ['{ a: 1, "a": 2 }', 8],
+    ["x: { b: 1, c: 2 }\ny: { b: 1, 'c': 2, c: 3 }\n", 37],
+    ["? a\n: 1\n? a\n: 2\n", 10],
+  ] as const)
+    expect(parseFull(text)).toMatchObject([{ error: { code: "duplicate_key", offset } }]);
+  expect(parseFull("{ a: { a: 1 }, b: { a: 1 } }")).toMatchObject([{ root: { kind: "map" } }]);
+});
+
+// Were each key compared with all others, this would take minutes.
+test("a map with very many keys is read", () => {
+  const [document] = parseFull(`{ ${Array.from({ length: 60_000 }, (_, n) => `k${n}: 1`).join(", ")} }`);
+  expect(
+    document !== undefined && "root" in document && document.root.kind === "map" && document.root.entries,
+  ).toHaveLength(60_000);
+}, 30_000);
