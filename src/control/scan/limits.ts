@@ -27,8 +27,8 @@ export const stderrKeptMaxBytes = 4 * KiB;
 /** How often the memory of busy workers is looked at. */
 export const watchIntervalMs = 500;
 
-/** Jobs after which a worker is replaced whatever its memory: the engine keeps the import functions of each scan, some 25 KB. */
-export const jobsPerWorkerMax = 4000;
+/** Jobs after which a worker is replaced whatever its memory: an engine that leaks a little must not leak for weeks. */
+export const jobsPerWorkerMax = 50_000;
 
 /** nobody and nogroup, everywhere. */
 export const workerUid = 65_534;

@@ -193,25 +193,38 @@ export class YaraRuntime {
     return (Rules as unknown as { __wrap(pointer: number): Rules }).__wrap(address);
   }
 
+  /** The value of an external variable for the scans that follow. YARA-X makes an instance to try it on, as for a scan. */
+  setGlobal(loaded: LoadedRules, name: string, value: string): void {
+    this.test();
+    const set = (): void => loaded.scanner.setGlobal(name, value);
+    if (this.#isFast) this.#withStandIns(loaded, 0, 0, set);
+    else set();
+  }
+
   #scanFast(loaded: LoadedRules, data: Uint8Array): unknown {
     const raw = this.#raw;
     const at = raw.__wbindgen_malloc_command_export(data.length, 1) >>> 0;
     new Uint8Array(raw.memory.buffer).set(data, at);
-    this.#current = loaded;
-    this.#at = at;
-    this.#size = data.length;
-    const { scanner } = loaded;
-    WebAssembly.Module = this.#moduleStandIn;
-    WebAssembly.Instance = this.#instanceStandIn;
-    WebAssembly.Memory = this.#memoryStandIn;
-    try {
+    return this.#withStandIns(loaded, at, data.length, () => {
       const [value, error, hasFailed] = raw.scanner_scan(
-        (scanner as unknown as { readonly __wbg_ptr: number }).__wbg_ptr,
+        (loaded.scanner as unknown as { readonly __wbg_ptr: number }).__wbg_ptr,
         at,
         data.length,
       );
       if (hasFailed) throw this.#take(error);
       return this.#take(value);
+    });
+  }
+
+  #withStandIns<T>(loaded: LoadedRules, at: number, size: number, body: () => T): T {
+    this.#current = loaded;
+    this.#at = at;
+    this.#size = size;
+    WebAssembly.Module = this.#moduleStandIn;
+    WebAssembly.Instance = this.#instanceStandIn;
+    WebAssembly.Memory = this.#memoryStandIn;
+    try {
+      return body();
     } finally {
       WebAssembly.Module = RealModule;
       WebAssembly.Instance = RealInstance;

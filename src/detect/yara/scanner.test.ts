@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { compileRules, type Externals, validate, type YaraNamespace } from "./compile.ts";
@@ -311,4 +312,25 @@ test("a snapshot that is not ours, cut or changed is refused before anything is 
   for (let length = 0; length < signed.length; length += 7)
     expect(() => checkedSnapshot(signed.subarray(0, length), key)).toThrow(SnapshotError);
   expect(() => Scanner.restore(whole, "r")).toThrow("another version");
+});
+
+test("other values of the variables for each file leave no module and no instance behind", () => {
+  const { scanner } = Scanner.compile([
+    { name: "n", parts: [{ file: "n.yar", text: 'rule named { condition: filename == "name-7" }' }] },
+  ]);
+  const data = Buffer.from("some bytes");
+  const scan = (index: number): number =>
+    scanner.scan(data, { filename: `name-${index}`, filepath: `/x/${index}`, extension: "", filetype: "", owner: "" })
+      .findings.length;
+  const kept = (): number => {
+    Bun.gc(true);
+    const { "WebAssembly.Instance": instances = 0, "WebAssembly.Module": modules = 0 } = heapStats()
+      .objectTypeCounts as Record<string, number>;
+    return instances + modules;
+  };
+  scan(0);
+  const before = kept();
+  const found = Array.from({ length: 40 }, (_, index) => scan(index));
+  expect(found.flatMap((count, index) => (count > 0 ? [index] : []))).toEqual([7]);
+  expect(kept() - before).toBeLessThan(8);
 });

@@ -92,7 +92,7 @@ export class Scanner {
     if (set === undefined) return { findings: [], omitted: 0 };
     const before = this.#externals.get(set);
     for (const name of externalNames)
-      if ((before?.[name] ?? "") !== externals[name]) set.scanner.setGlobal(name, externals[name]);
+      if ((before?.[name] ?? "") !== externals[name]) this.#runtime.setGlobal(set, name, externals[name]);
     this.#externals.set(set, externals);
     const told = this.#runtime.scan(set, data).matches.filter((rule) => !rule.isPrivate);
     const findings = told.slice(0, findingsPerScanMax).map((rule) => findingOf(rule, data));

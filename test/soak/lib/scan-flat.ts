@@ -93,7 +93,7 @@ function fileOf(
   return { path, isMarked };
 }
 
-/** What is wrong (a worker is replaced before what its engine keeps matters, so the run must be longer than a worker's life): a worker or this process that grew in the second half by more than a limit, or rules that did not find what is there. */
+/** What is wrong: a worker or this process that grew in the second half by more than a limit, or rules that did not find what is there. */
 export function scanFlatFaults(report: ScanFlatReport, growthMaxBytes: number): string[] {
   const { samples, findings, expectedFindings } = report;
   const faults: string[] = [];
