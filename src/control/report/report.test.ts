@@ -146,6 +146,13 @@ describe("the collector", () => {
 });
 
 describe("the sample", () => {
+  test("has room again for what is let go", () => {
+    const sample = new AlertSample<number, number>(8, 300);
+    for (let at = 0; at < 200; at++) if (sample.wants(0)) sample.keep(0, { event: at, chars: 20, uses: 0 }, at, 5);
+    // Eight of 25 characters each fit: nothing but the number of alerts bounds them.
+    expect([sample.limit, sample.of(0).map(({ detail }) => detail)]).toEqual([8, [0, 32, 64, 96, 128, 160, 192]]);
+  });
+
   test("keeps no more text than it may, whatever comes", () => {
     fc.assert(
       fc.property(

@@ -150,7 +150,7 @@ describe("the JUnit report", () => {
       "b.yml": rule(2, "{ Image: a }"),
       "b.tests.yml": "rule: 7\n",
     });
-    const xml = junitXml(found, ({ explanation }) => JSON.stringify(explanation));
+    const xml = junitXml(found, ({ explanation }) => `\u001b\u0000${JSON.stringify(explanation)}`);
     expect(xml).toContain('<testsuites name="agent rules test" tests="4" failures="1" errors="1" skipped="1"');
     expect(xml).toContain('name="&lt;&amp;&quot;&apos;&gt;\\x01"');
     expect(xml).toContain("]]&gt;");

@@ -4,6 +4,7 @@ import { type EventKind, FieldTable } from "../../event/mod.ts";
 import { IndicatorBuilder } from "./builder.ts";
 import { IocEngine } from "./engine.ts";
 import { buildIntervals, findNetwork } from "./intervals.ts";
+import { hitsPerEventMax } from "./limits.ts";
 import { readIndicatorFile } from "./read-file.ts";
 import { engineOf, eventOf } from "./test-kit.ts";
 
@@ -12,6 +13,12 @@ describe("domains", () => {
     "domains.txt": "evil.example\n.bad.example\n*.star.example ; wild\nBücher.example\nxn--80ak6aa92e.com\n",
   });
   const query = (name: string): string[] => find({ QueryName: name }).map((line) => line.split(" = ")[1]!);
+
+  test("of very many in one event a bounded number is told", () => {
+    const names = Array.from({ length: 100 }, (_, n) => `n${n}.example`);
+    const many = engineOf({ "domains.txt": names.join("\n") });
+    expect(many.find({ CommandLine: names.join(" ") })).toHaveLength(hitsPerEventMax);
+  });
 
   test("a plain name matches itself alone, in any case and with a dot at its end", () => {
     expect(query("evil.example")).toEqual(["domain evil.example"]);

@@ -353,6 +353,14 @@ describe("a saved state", () => {
     });
   });
 
+  test("keeps a group quiet that has fired, for as long as it would have been", () => {
+    const saved = new Run([a, many]).feed(at(1), at(2), at(3)).engine.exportState();
+    const run = new Run([a, many]);
+    run.engine.importState(JSON.parse(JSON.stringify(saved)));
+    expect(run.feed(at(4), at(5), at(6), at(7)).heard).toEqual([]);
+    expect(run.feed(at(14), at(15), at(16)).heard).toHaveLength(1);
+  });
+
   test("that is damaged is taken as far as it is whole, and counted", () => {
     const saved = new Run([a, many]).feed(at(1), at(2)).engine.exportState();
     const [{ digest, groups }] = saved.correlations as [(typeof saved.correlations)[number]];

@@ -590,6 +590,13 @@ describe("correlations", () => {
     expect(aliases[0]?.fields[0]?.field).toBe("name");
   });
 
+  test("keep the names of fields that the step leaves out", () => {
+    const step =
+      "{ type: field_name_mapping, mapping: { User: u, Target: t }, field_name_conditions: [{ type: exclude_fields, fields: [User] }] }";
+    const { groupBy, valueFields } = map(`group-by: [User]\n${condition}`, step).correlations[0]!;
+    expect([groupBy, valueFields]).toEqual([["User"], ["t"]]);
+  });
+
   test("are renamed only when one of their rules meets the condition", () => {
     const step =
       "{ type: field_name_mapping, mapping: { User: u }, rule_conditions: [{ type: logsource, product: linux }] }";
