@@ -39,8 +39,8 @@ export interface LiveScanOptions {
 /** How long an execution's descriptor is waited for: the record of the start may come before it. */
 const descriptorWaitMs = 25;
 const descriptorTurnsMax = 6;
-/** How long the worker that hashes stays without work. */
-const hashIdleMaxMs = 60_000;
+/** How long a worker stays without work: it holds some 80 MB, starts in a third of a second, and most hosts start little that is new. */
+const workerIdleMaxMs = 60_000;
 
 export class LiveScan {
   readonly #options: LiveScanOptions;
@@ -68,7 +68,7 @@ export class LiveScan {
     this.#pool = new ScanPool({
       scanWorkers: Math.max(1, scanner.workers),
       hashWorkers: 1,
-      idleMaxMs: hashIdleMaxMs,
+      idleMaxMs: workerIdleMaxMs,
       deadlineMs: scanner.fileTimeoutMs,
       memoryMaxBytes: scanner.memoryMaxBytes,
       onTrouble: (what, details) => {
@@ -159,7 +159,6 @@ export class LiveScan {
       if (snapshot === undefined) return;
       this.#watchExecutions();
       this.#pool.use(snapshot);
-      this.#pool.warm("scan");
       log.info("YARA rules live", {
         rules: this.#infos.size,
         rejected: compiled.rejected,

@@ -43,7 +43,7 @@ const found = (result: JobResult | undefined): string =>
 const options = { scanWorkers: 1, hashWorkers: 1, deadlineMs: 60_000, memoryMaxBytes: 1024 * MiB };
 
 async function withPool<T>(
-  more: Partial<typeof options & { waitingMax: number }>,
+  more: Partial<typeof options & { waitingMax: number; idleMaxMs: number }>,
   body: (pool: ScanPool) => Promise<T>,
 ): Promise<T> {
   const pool = new ScanPool({ ...options, ...more });
@@ -151,6 +151,16 @@ test("when a worker is killed from outside, no queued job is lost, and the one i
     expect((await Promise.all(jobs)).map(found)).toEqual(["", ":evil", ":evil"]);
     expect(pool.stats("scan").crashes).toBeLessThanOrEqual(1);
     expect(pool.stats("scan").answered).toBe(3);
+  });
+});
+
+test("a worker without work ends, and the next job has another", async () => {
+  await withPool({ idleMaxMs: 100 }, async (pool) => {
+    const scan = () => pool.submit("scan", { request: request(), descriptor: open(evil) });
+    expect(found(await scan())).toBe(":evil");
+    while (workerPids().length > 0) await Bun.sleep(20);
+    expect(found(await scan())).toBe(":evil");
+    expect(pool.stats("scan")).toMatchObject({ answered: 2, unscannable: 0, crashes: 0, workersStarted: 2 });
   });
 });
 

@@ -36,7 +36,7 @@ export interface PoolOptions {
   /** Peak bytes after which a worker is replaced; one that holds half as much again is killed. */
   readonly memoryMaxBytes: number;
   readonly nice?: number;
-  /** How long a worker of the lane for digests stays without work: it starts quickly, and most hosts start little that is new. */
+  /** How long a worker of a lane that is not kept warm stays without work: it starts quickly, and most hosts start little that is new. */
   readonly idleMaxMs?: number;
   /** Jobs that may wait in a lane. */
   readonly waitingMax?: number;
@@ -220,7 +220,7 @@ class Lane {
 
   /** Sleeps until there is something to do. True when nothing came for so long that a worker is not worth its memory. */
   async #rest(hasWorker: boolean): Promise<boolean> {
-    const idleMaxMs = hasWorker && this.#name === "hash" ? this.#options.idleMaxMs : undefined;
+    const idleMaxMs = hasWorker && !this.#isWarm ? this.#options.idleMaxMs : undefined;
     let timer: Timer | undefined;
     const isOver = await new Promise<boolean>((resolve) => {
       const wake = (): void => resolve(false);
