@@ -8,12 +8,12 @@ import { root } from "../../native/build-steps.ts";
 import { cutsOf } from "../live/agent.ts";
 import { field, lineOf, lookupLine, questionLines, told } from "../live/network-lines.ts";
 import { describeWhere, needsBpf, needsFile, needsProgram, type Obstacle } from "../needs.ts";
-import { type Played, playInGuest, playOnHost } from "./guest.ts";
+import { guestTimeoutMs, hostTimeoutMs, type Played, playInGuest, playOnHost } from "./guest.ts";
 import { type KernelSeries, kernelPackages, needsKernel } from "./images.ts";
 import { at, type Document, Scene, type Truth } from "./scene.ts";
 
 /** The longest deadline of a scene, and time to read what it left. */
-const sceneTimeoutMs = 180_000;
+const sceneTimeoutMs = Math.max(guestTimeoutMs, hostTimeoutMs) + 30_000;
 
 /** Clock ticks of 10 ms, and the offset between boot and wall clock, which the agent takes once. */
 const startToleranceMs = 100;
@@ -129,6 +129,13 @@ function expectedOf(scene: Scene, truth: Truth): Record<string, unknown> {
   };
 }
 
+/**
+ * A busy machine may give an emulator no processor for seconds; the agent in it then rightly says that it did not run. Nothing else may
+ * be wrong in a guest.
+ */
+const isPause = (state: Document): boolean =>
+  at(state, "event.kind") === "state" && at(state, "event.action") === "agent_paused";
+
 const seen = (alert: Document, paths: Iterable<string>): Record<string, unknown> =>
   Object.fromEntries([...paths].map((path) => [path, path === "sigil.truncated" ? cutsOf(alert) : at(alert, path)]));
 
@@ -171,7 +178,7 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
     expect(String(opened?.programs).split(" ")).toEqual(programsOf(scene.facts.get("kernel") ?? ""));
     expect(scene.log.some(({ message }) => message === "activities watched")).toBe(true);
     expect(scene.log.filter(({ level }) => level !== "info")).toEqual([]);
-    expect(scene.alerts.filter((alert) => at(alert, "event.kind") !== "alert")).toEqual([]);
+    expect(scene.states.filter((state) => isHost || !isPause(state))).toEqual([]);
   });
 
   on("the account closes: nothing lost, nothing unaccounted for", () => {
@@ -181,7 +188,7 @@ function scenePlayed(name: string, isHost: boolean, play: () => Promise<Played>)
       expect({ kind, delivered: account[`${kind}_delivered`] }).toEqual({ kind, delivered: account[`${kind}_seen`] });
       expect([kind, account[`${kind}_lost`], account[`${kind}_unaccounted`]]).toEqual([kind, 0, 0]);
     }
-    expect([account.alerts_sent, account.alerts_dropped]).toEqual([scene.alerts.length, 0]);
+    expect([account.alerts_sent, account.alerts_dropped]).toEqual([scene.alerts.length - scene.states.length, 0]);
   });
 
   on("an alert says of each process what the process says of itself", () => {

@@ -36,12 +36,12 @@ fact kernel "$(uname -r)"
 # Runs before the agent does: the inventory must know it.
 $witness hold $token-elder /tmp/go &
 elder=$!
-await "$token-elder" /tmp/truth.ndjson 20
+await "$token-elder" /tmp/truth.ndjson 120
 
 fact began "$(uptime)"
 EDR__LOGGING__FORMAT=json /agent run --rules /rules --alerts /tmp/alerts.ndjson 2>/tmp/agent.log </dev/null &
 agent=$!
-await '"agent ready"' /tmp/agent.log 60 && fact ready "$(uptime)"
+await '"agent ready"' /tmp/agent.log 120 && fact ready "$(uptime)"
 
 # Ways to start a program.
 mkdir -p /srv/here
@@ -147,7 +147,7 @@ f in_chroot /srv/jail /srv-files-in-jail
 f read_ /etc/shadow
 f try_read /etc/shadow
 f open_create $d/last
-await "$d/last" /tmp/alerts.ndjson 60
+await "$d/last" /tmp/alerts.ndjson 120
 
 # The network, in namespaces of its own: what the program says that it did goes to /tmp/network.
 /bin/network scene >/tmp/network
@@ -174,14 +174,14 @@ o calls scene-name
 o uring /srv/ring
 /bin/operate wait >/tmp/waiting &
 waiting=$!
-await pid= /tmp/waiting 20
+await pid= /tmp/waiting 120
 o signal $waiting 9
 o memfd scene-last
-await scene-last /tmp/alerts.ndjson 60
+await scene-last /tmp/alerts.ndjson 120
 
 # The agent judges in order: with this alert out, all is out.
 act last $witness run $token-last
-await "$token-last" /tmp/alerts.ndjson 60 && fact last seen
+await "$token-last" /tmp/alerts.ndjson 120 && fact last seen
 kill -TERM $agent
 turns=400 # the contract grants 30 s
 while [ $turns -gt 0 ] && kill -0 $agent 2>/dev/null; do

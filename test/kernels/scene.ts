@@ -52,6 +52,8 @@ export class Scene {
   /** Pids in the initial namespace of processes that could not know them. */
   readonly outsidePids: ReadonlyMap<string, number>;
   readonly alerts: readonly Document[];
+  /** Those of them that are not alerts: what the agent said of itself. */
+  readonly states: readonly Document[];
   /** The agent's log: one object a line. */
   readonly log: readonly Document[];
   /** What the network program said that it did. */
@@ -80,6 +82,7 @@ export class Scene {
       told.filter((it) => it.token.endsWith(".outside")).map(({ token, pid }) => [token.slice(0, -8), pid]),
     );
     this.alerts = file("alerts.ndjson").map((line) => JSON.parse(line) as Document);
+    this.states = this.alerts.filter((alert) => at(alert, "event.kind") !== "alert");
     this.log = file("agent.log").map((line) => JSON.parse(line) as Document);
     for (const alert of this.alerts) {
       const rule = at(alert, "rule.name");

@@ -30,7 +30,7 @@ describeWhere("ways around the sensor", [needsBpf(), needsProgram(compiler), nee
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   const token = (): string => `${word}-${++count}x`;
   const event = (alert: Alert): Record<string, string> => at(alert, "sigil.event") as Record<string, string>;

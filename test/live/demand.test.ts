@@ -56,5 +56,5 @@ describeWhere("activities on demand", [needsBpf(), needsFile(agentFile)], () => 
     } finally {
       folder.dispose();
     }
-  }, 60_000);
+  }, 150_000);
 });

@@ -41,7 +41,7 @@ describeWhere("ends and what was there before", [needsBpf(), needsProgram(compil
     before?.kill("SIGKILL");
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   const ends = (pid: number): Alert[] =>
     agent.alerts.filter((alert) => at(alert, "event.action") === "end" && at(alert, "process.pid") === pid);

@@ -27,7 +27,8 @@ const options: SensorOptions = {
 };
 const kinds = [fileKind.create, fileKind.close, fileKind.rename, fileKind.delete];
 const count = 10_000;
-const timeoutMs = 60_000;
+/** Of a storm and its reading; 10,000 files take a second or two on an idle machine. */
+const timeoutMs = 150_000;
 
 describeWhere("a storm of files", [needsBpf(), needsProgram(compiler)], () => {
   const folder = new TestFolder("file-storm");
@@ -103,7 +104,7 @@ describeWhere("a storm of files", [needsBpf(), needsProgram(compiler)], () => {
         expect([...(seen.get(name) ?? [])].filter(([, times]) => times !== 1)).toEqual([]);
       }
       expect(lost(counters.exec)).toBe(0);
-    }, 90_000);
+    }, 200_000);
 
   test("program by program, the same are attached as together; what nobody needs is detached", () => {
     const attached = (sensor: Sensor): string[] =>
@@ -123,7 +124,7 @@ describeWhere("a storm of files", [needsBpf(), needsProgram(compiler)], () => {
       usual.close();
       apart.close();
     }
-  }, 30_000);
+  }, 120_000);
 
   test("when nobody reads, what is missing is what was dropped, and no process start is", async () => {
     const small = { kernelBulkRingBytes: 256 * 1024, bulkRingBytes: 256 * 1024 };
@@ -140,5 +141,5 @@ describeWhere("a storm of files", [needsBpf(), needsProgram(compiler)], () => {
     }
     expect(dropped).toBeGreaterThan(0);
     for (const kind of ["exec", "fork", "exit"] as const) expect([kind, lost(counters[kind])]).toEqual([kind, 0]);
-  }, 90_000);
+  }, 200_000);
 });

@@ -41,7 +41,7 @@ describeWhere("file events", [needsBpf(), needsProgram(compiler)], () => {
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   /** A path in the test's folder with a name of its own. */
   const fresh = (name = "f"): string => folder.in(`${name}${++count}`);

@@ -43,7 +43,7 @@ describeWhere("indicators of live events", [needsBpf(), needsProgram(compiler)],
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   test("a name in a command line is found below its domain, with the process around it", async () => {
     await runProgram([idle, `https://cdn.${word}.example/x`]);

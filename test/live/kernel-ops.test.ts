@@ -1,7 +1,7 @@
 // Kernel operations, one test a kind: a small program does it, says what it did, and the event has to say the same.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { describeWhere, needsBpf, needsProgram } from "../needs.ts";
 import { type Alert, at, LiveAgent, runProgram, uniqueToken } from "./agent.ts";
 import { compiler, TestFolder, waiting } from "./programs.ts";
@@ -54,7 +54,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   interface Done {
     readonly token: string;
@@ -82,7 +82,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
       seen = agent.containing(token).filter((alert) => at(alert, "event.kind") === "alert");
       return seen.length >= count;
     };
-    for (const endMs = performance.now() + 20_000; !isEnough() && performance.now() < endMs; ) await Bun.sleep(20);
+    for (const endMs = performance.now() + 45_000; !isEnough() && performance.now() < endMs; ) await Bun.sleep(20);
     return seen.map((alert) => at(alert, "sigil.event") as Fields);
   }
 
@@ -116,7 +116,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(at(alert as Alert, "event.action")).toBe("credential_change");
     expect(at(alert as Alert, "process.pid")).toBe(Number(facts.self));
     expect(at(alert as Alert, "process.executable")).toBe(program);
-  }, 60_000);
+  }, 120_000);
 
   test("a capability that is taken back is a gain, one that is given up is none", async () => {
     const { token } = await operate("capset");
@@ -124,7 +124,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(others).toEqual([]);
     expect(event).toMatchObject({ EventType: "capabilities", Syscall: "capset", CapabilitiesGained: "CAP_SYS_TIME" });
     expect(event?.CapabilitiesEffective?.split(",")).toContain("CAP_SYS_TIME");
-  }, 60_000);
+  }, 120_000);
 
   test("ptrace says who takes hold of whom, and who changes whom", async () => {
     const { token, facts } = await operate("ptrace");
@@ -153,7 +153,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     });
     const seize = all.find(({ EventType }) => EventType === "ptrace_seize");
     expect(seize?.TargetProcessGuid).not.toBe(seize?.SourceProcessGuid as string);
-  }, 60_000);
+  }, 120_000);
 
   test("memory of another process, written and read", async () => {
     const { token, facts } = await operate("vm");
@@ -165,7 +165,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
         TargetImage: program,
         Result: "6",
       });
-  }, 60_000);
+  }, 120_000);
 
   test("a signal that ends a process says who sent it, also by a 32-bit call", async () => {
     for (const [way, compat] of process.arch === "x64"
@@ -189,14 +189,14 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
         Compat: compat as string,
       });
     }
-  }, 60_000);
+  }, 120_000);
 
   test("a parent that ends its own child is no event", async () => {
     // The program of the test before this ends its sleeping children with SIGKILL, too.
     const { token } = await operate("vm");
     const all = await events(token, 2);
     expect(all.some(({ Signal }) => Signal !== undefined)).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   test("a file in memory has its name", async () => {
     const { token, facts } = await operate("memfd", "sigil name");
@@ -206,7 +206,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
       CloseOnExec: "true",
       ProcessId: facts.self as string,
     });
-  }, 60_000);
+  }, 120_000);
 
   test("memory that becomes executable is told once for each way", async () => {
     const { token, facts } = await operate("executable");
@@ -218,7 +218,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
       Address: facts.later as string,
       Length: "4096",
     });
-  }, 60_000);
+  }, 120_000);
 
   test("a library from an unusual place has its path as the kernel knows it; one from a usual place is no event", async () => {
     mkdirSync(folder.in("deep"), { recursive: true });
@@ -242,7 +242,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     const marker = await operate("memfd", "after");
     await events(marker.token, 1);
     expect(await events(usual.token, 0)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("programs of the kernel that are loaded, and pins that are looked for", async () => {
     const pin = "/sys/fs/bpf/sigil-is-not-there";
@@ -256,7 +256,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     });
     expect(Number(load.ObjectId)).toBeGreaterThan(0);
     expect(byType(all, "obj_get")).toMatchObject({ TargetFilename: pin, Result: facts.get as string });
-  }, 60_000);
+  }, 120_000);
 
   test("mounts, and namespaces that change", async () => {
     mkdirSync(folder.in("mnt"), { recursive: true });
@@ -278,7 +278,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
       ChildProcessId: second.facts.child as string,
     });
     expect(byType(more, "setns")).toMatchObject({ Namespaces: "uts", Result: "0" });
-  }, 60_000);
+  }, 120_000);
 
   test("prctl, personality, keys, userfaultfd", async () => {
     const { token, facts } = await operate("calls", "sigil-renamed");
@@ -289,7 +289,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(of("add_key")).toMatchObject({ KeyType: "user", Name: "sigil-renamed" });
     expect(of("keyctl")).toMatchObject({ Operation: "revoke", Argument: facts.key as string });
     expect(Number(of("userfaultfd").Result)).toBeGreaterThanOrEqual(0);
-  }, 60_000);
+  }, 120_000);
 
   test("requests of io_uring, which make no system calls, have their paths and addresses", async () => {
     mkdirSync(folder.in("ring"), { recursive: true });
@@ -297,7 +297,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     const { token, facts } = await operate("uring", ring);
     expect(facts.connect).toBe("-111");
     // The set-up, and each request by the rule for io_uring; those on files also by the rules for files.
-    const all = await events(token, 5);
+    const all = await events(token, 8);
     byType(all, "setup");
     expect(byType(all, "io_uring_openat")).toMatchObject({
       TargetFilename: `${ring}/made`,
@@ -316,7 +316,7 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(names("io_uring_openat")).toEqual(["Operation file_event", "Operation io_uring"]);
     expect(names("io_uring_unlinkat")).toEqual(["Operation file_delete", "Operation io_uring"]);
     expect(names("io_uring_renameat")).toEqual(["Operation file_event", "Operation io_uring"]);
-  }, 60_000);
+  }, 120_000);
 
   test("a thread that swaps a name during the call changes nothing: what is told is what the kernel took", async () => {
     const count = 300;
@@ -325,10 +325,15 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(all.length).toBe(count);
     const named = (name: string): number => all.filter(({ MemoryFileName }) => MemoryFileName === name).length;
     expect([named("sigil-aaaa"), named("sigil-bbbb")]).toEqual([Number(facts.a), Number(facts.b)]);
-  }, 60_000);
+  }, 120_000);
 
   test("two processes with one pid are two", async () => {
-    const { token, facts } = await operate("reuse");
+    // The second begins when the first has been told: docs/limitations.md says what happens otherwise.
+    const go = folder.in("reuse-go");
+    const done = operate("reuse", go);
+    await agent.waitFor((alert) => at(alert, "sigil.event.MemoryFileName") === "sigil-first", "the first of two");
+    writeFileSync(go, "");
+    const { token, facts } = await done;
     expect(facts.second).toBe(facts.first as string);
     const all = await events(token, 2);
     const of = (name: string): Fields | undefined => all.find(({ MemoryFileName }) => MemoryFileName === name);
@@ -338,5 +343,5 @@ describeWhere("kernel operations", [needsBpf(), needsProgram(compiler)], () => {
     expect(second?.ProcessGuid).not.toBe(first?.ProcessGuid as string);
     for (const event of [first, second])
       expect(event).toMatchObject({ Image: program, ParentProcessId: facts.self as string });
-  }, 60_000);
+  }, 120_000);
 });

@@ -24,7 +24,7 @@ describeWhere("rules about kernel operations", [needsBpf(), needsProgram(compile
     await agent?.kill();
     if (temporary !== "") rmSync(temporary, { recursive: true, force: true });
     folder.dispose();
-  });
+  }, 60_000);
 
   /** Runs it with a word at the end of its command line; the word. */
   async function run(...command: readonly string[]): Promise<string> {

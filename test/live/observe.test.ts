@@ -45,7 +45,7 @@ describeWhere("the running agent, asked", [needsBpf(), needsProgram(compiler)], 
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   test("status counts what happened a moment ago, and says that all is well", async () => {
     const before = JSON.parse((await ask("status", "--json", "--config", config)).out);

@@ -78,7 +78,7 @@ describeWhere("SigmaHQ's rules about process starts", [needsBpf(), needsProgram(
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   /** Puts a stand-in at a path of a root. */
   function stage(root: string, path: string): void {

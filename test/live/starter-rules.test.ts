@@ -101,7 +101,7 @@ describeWhere("starter rules on the live agent", [needsBpf(), needsProgram("perl
 
   afterAll(async () => {
     await agent?.kill();
-  });
+  }, 60_000);
 
   for (const { name, rule, tests } of starters) {
     describe(name, () => {

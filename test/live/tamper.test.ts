@@ -39,13 +39,16 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
   const isState = (action: string) => (alert: Alert) =>
     at(alert, "event.kind") === "state" && at(alert, "event.action") === action;
   const state = (alert: Alert): Record<string, unknown> => at(alert, "sigil.state") as Record<string, unknown>;
+  /** Whoever else looks after this machine may take hold of agents as well: only what the test's own program did counts. */
+  const isTampering = (token: string) => (alert: Alert) =>
+    isState("agent_tampered")(alert) && String(state(alert).CommandLine).includes(token);
 
   test("a signal from somebody else is told, with who sent it; the ones from whoever started it are not", async () => {
     await using agent = await LiveAgent.start({ rules });
     const token = uniqueToken("sigil-signals-");
     process.kill(agent.pid, "SIGUSR1");
     await runProgram([program, "signal", String(agent.pid), "28", token]); // SIGWINCH: harmless
-    const told = await agent.waitFor(isState("agent_tampered"), "word of the signal");
+    const told = await agent.waitFor(isTampering(token), "word of the signal");
     expect(state(told)).toMatchObject({
       action: "signalled",
       Signal: "SIGWINCH",
@@ -53,19 +56,23 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
       User: "root",
       TargetProcessId: String(agent.pid),
     });
-    expect(String(state(told).CommandLine)).toContain(token);
-    expect(agent.alerts.filter(isState("agent_tampered")).length).toBe(1);
-  }, 60_000);
+    // Once; and the test's own SIGUSR1 before it not at all.
+    await agent.barrier();
+    const signals = agent.alerts.filter(
+      (alert) => isState("agent_tampered")(alert) && state(alert).action === "signalled",
+    );
+    expect(signals.map((alert) => state(alert).Signal)).toEqual(["SIGWINCH"]);
+  }, 150_000);
 
   test("an attempt to seize it is told", async () => {
     await using agent = await LiveAgent.start({ rules });
     const token = uniqueToken("sigil-seizes-");
     await runProgram([program, "seize", String(agent.pid), token]);
-    const told = await agent.waitFor(isState("agent_tampered"), "word of ptrace");
+    const told = await agent.waitFor(isTampering(token), "word of ptrace");
     expect(state(told)).toMatchObject({ action: "memory_taken", EventType: "ptrace_seize", Image: program });
     // It goes on.
     await agent.barrier();
-  }, 60_000);
+  }, 150_000);
 
   test("hands on its eBPF objects are told", async () => {
     await using agent = await LiveAgent.start({ rules });
@@ -74,10 +81,9 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
     // By every id there is: among them the agent's.
     const { output } = await runProgram([program, "take", token]);
     expect(Number(/^programs=(\d+)$/m.exec(output)?.[1])).toBeGreaterThan(0);
-    const told = await agent.waitFor(isState("agent_tampered"), "word of bpf");
+    const told = await agent.waitFor(isTampering(token), "word of bpf");
     expect(state(told)).toMatchObject({ action: "objects_taken", EventType: "prog_get_fd_by_id", Image: program });
-    expect(String(state(told).CommandLine)).toContain(token);
-  }, 60_000);
+  }, 150_000);
 
   test("a time in which it was stopped is told, and nothing of it is lost", async () => {
     const token = uniqueToken("sigil-stopped-");
@@ -102,7 +108,7 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
       (alert) => at(alert, "process.command_line") === `/bin/true ${token}`,
       "what happened meanwhile",
     );
-  }, 90_000);
+  }, 200_000);
 
   test("after it was killed the next start says how long nobody watched, and what began meanwhile and still runs", async () => {
     const config = `[service]\nstate_file = "${folder.in("state.json")}"\n`;
@@ -127,7 +133,7 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
     await using third = await LiveAgent.start({ rules, config });
     const told = await third.waitFor(isState("agent_restarted"), "word of an orderly end");
     expect([at(told, "event.outcome"), state(told).ended]).toEqual(["success", true]);
-  }, 90_000);
+  }, 200_000);
 
   test("a state file that makes no sense, or comes from a later version, is said and replaced", async () => {
     for (const content of ["{", '{"format":2}', '{"format":1,"seen_ms":1e300}', "\0".repeat(100)]) {
@@ -137,7 +143,7 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
       await agent.stop();
       expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ format: 1, ended: true });
     }
-  }, 90_000);
+  }, 200_000);
 
   test("its configuration, changed or replaced, is told", async () => {
     const path = folder.write("watched.toml", "");
@@ -151,13 +157,13 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
       (alert) => isState("agent_file_changed")(alert) && state(alert).change === "rename",
       "word of the other file",
     );
-  }, 60_000);
+  }, 150_000);
 
   test("a control group that floods it is held back, and that is told and accounted for", async () => {
     await using agent = await LiveAgent.start({ rules: [folder.write("personality.yml", personalities)] });
     await agent.barrier();
     const count = 200_000;
-    await runProgram([program, "flood", String(count)]);
+    await runProgram([program, "flood", String(count)], { timeoutMs: 90_000 });
     await agent.barrier();
     const { log } = await agent.stop();
     const told = agent.alerts.find(isState("events_throttled"));
@@ -170,5 +176,5 @@ describeWhere("tampering with the agent", [needsBpf(), needsProgram(compiler)], 
     expect(held).toBeGreaterThan(0);
     expect(held).toBeLessThanOrEqual(value("seen") - value("delivered"));
     expect(value("delivered")).toBeLessThan(count);
-  }, 90_000);
+  }, 200_000);
 });

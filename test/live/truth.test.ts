@@ -41,7 +41,7 @@ describeWhere("truth of start events", [needsBpf(), needsProgram(compiler)], () 
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   /** A word for one case. */
   const token = (): string => `${word}-${++count}x`;

@@ -43,7 +43,7 @@ describeWhere("files of live starts", [needsBpf(), needsProgram(compiler)], () =
   afterAll(async () => {
     await agent?.kill();
     folder.dispose();
-  });
+  }, 60_000);
 
   test("a start is alerted with its process, the file's digests and what matched where", async () => {
     const path = marked("first");
