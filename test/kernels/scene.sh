@@ -41,7 +41,7 @@ await "$token-elder" /tmp/truth.ndjson 120
 fact began "$(uptime)"
 EDR__LOGGING__FORMAT=json /agent run --rules /rules --alerts /tmp/alerts.ndjson 2>/tmp/agent.log </dev/null &
 agent=$!
-await '"agent ready"' /tmp/agent.log 120 && fact ready "$(uptime)"
+await '"agent ready"' /tmp/agent.log 180 && fact ready "$(uptime)"
 
 # Ways to start a program.
 mkdir -p /srv/here
