@@ -14,6 +14,7 @@ export { ruleInfo, SigmaDetectionHandler } from "./sigma-handler.ts";
 export { type DetectorSet, DetectorStore } from "./store.ts";
 export {
   type ScanFinding,
+  type ScanOrigin,
   type ScanSettled,
   type ScanSubject,
   type ScanWanted,

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import type { NormalizedEvent } from "../event/mod.ts";
-import { type ScanFinding, type ScanWanted, YaraEventHandler } from "./yara-handler.ts";
+import { type ScanFinding, type ScanOrigin, type ScanWanted, YaraEventHandler } from "./yara-handler.ts";
 
 interface Start {
   readonly identity: string;
   readonly path?: string;
   readonly name: string;
+  readonly origin?: ScanOrigin;
 }
 const finding = (title: string): ScanFinding =>
   ({ rule: { title }, matches: [], file: {}, hash: {}, facts: {} }) as unknown as ScanFinding;
@@ -14,17 +15,17 @@ function scene(allowedPaths: readonly string[] = []) {
   const wanted: ScanWanted[] = [];
   const alerts: string[] = [];
   const handler = new YaraEventHandler<NormalizedEvent, string>({
-    subjectOf: (event) => {
-      const { identity, path = "/x" } = event as unknown as Start;
-      return identity === "" ? undefined : { identity, path, pid: 1, inode: "1", sizeBytes: 1, mtimeMs: 1 };
+    subjectsOf: (event) => {
+      const { identity, path = "/x", origin = "program" } = event as unknown as Start;
+      return identity === "" ? [] : [{ origin, identity, path, isHostView: true, pid: 1, inode: "1" }];
     },
     contextOf: (event) => (event as unknown as Start).name,
     want: (one) => wanted.push(one),
     emit: (context, { rule }) => alerts.push(`${context}: ${rule.title}`),
     allowedPaths,
   });
-  const start = (name: string, identity: string, path = "/x"): void =>
-    handler.handle({ name, identity, path } as unknown as NormalizedEvent);
+  const start = (name: string, identity: string, path = "/x", origin: ScanOrigin = "program"): void =>
+    handler.handle({ name, identity, path, origin } as unknown as NormalizedEvent);
   return { wanted, alerts, handler, start };
 }
 
@@ -98,4 +99,16 @@ test("digests are told before the scan is done, to whoever waits then and to who
   start("third", "a");
   expect(alerts.slice(1)).toEqual(["second: digest", "first: rule", "second: rule", "third: digest", "third: rule"]);
   expect([wanted.length, handler.stats.scanned]).toEqual([1, 1]);
+});
+
+test("a file that is written again while it is scanned is scanned again, and told once for each scan", () => {
+  const { wanted, alerts, handler, start } = scene();
+  for (const name of ["first", "second", "third"]) start(name, "written:/x", "/x", "written");
+  handler.settle({ id: 1, identity: "written:/x", status: "scanned", findings: [finding("r")] });
+  expect([alerts, wanted.length]).toEqual([["first: r"], 2]);
+  handler.settle({ id: 2, identity: "written:/x", status: "scanned", findings: [finding("r")] });
+  expect([alerts, wanted.length]).toEqual([["first: r", "third: r"], 2]);
+  // Nothing is kept by a name.
+  start("later", "written:/x", "/x", "written");
+  expect(wanted.length).toBe(3);
 });

@@ -7,16 +7,27 @@ import type { NormalizedEvent } from "../event/mod.ts";
 import type { Hit } from "./detector.ts";
 import type { EventHandler } from "./router.ts";
 
+/** How a file came to be looked at: a program that starts, a script that an interpreter was given, a library that was mapped, a file that was written. */
+export type ScanOrigin = "program" | "script" | "library" | "written";
+
 /** What is to be scanned for an event. */
 export interface ScanSubject {
-  /** The file's identity: changes whenever its content may have. */
+  readonly origin: ScanOrigin;
+  /**
+   * Of a program the file's identity as the kernel told it: changes whenever its content may have. Of all others origin and path: whoever
+   * opens the file knows what it is.
+   */
   readonly identity: string;
   readonly pid: number;
   /** As its process sees it. */
   readonly path: string;
+  /** Whether that path means the same to this process. */
+  readonly isHostView: boolean;
+  /** Empty when the event does not tell. */
   readonly inode: string;
-  readonly sizeBytes: number;
-  readonly mtimeMs: number;
+  /** Of programs. */
+  readonly sizeBytes?: number;
+  readonly mtimeMs?: number;
 }
 
 export interface ScanWanted {
@@ -38,10 +49,10 @@ export interface ScanSettled {
   /** As in the {@link ScanSubject}: numbers begin anew with each worker. */
   readonly identity: string;
   /**
-   * `unscannable`: nor would it be the next time (too large, or it breaks scanners). `lost`: the next start asks again. `partial`: told
+   * `gone`: there is no such file (any more). `unscannable`: nor would it be the next time (too large, or it breaks scanners). `lost`: the next start asks again. `partial`: told
    * at once, because digests are ready before a scan is; one of the others follows.
    */
-  readonly status: "scanned" | "unscannable" | "lost" | "partial";
+  readonly status: "scanned" | "unscannable" | "lost" | "gone" | "partial";
   readonly findings: readonly ScanFinding[];
 }
 
@@ -55,21 +66,23 @@ export interface YaraHandlerStats {
   readonly asked: number;
   readonly scanned: number;
   readonly unscannable: number;
-  /** Its file was gone, or there was no room. */
+  /** The file of a program was gone, or there was no room. */
   readonly lost: number;
+  /** Scripts, libraries and written files that were not there when they were looked for. */
+  readonly gone: number;
   /** Not asked for, because too many were under way. */
   readonly refused: number;
   readonly hits: number;
 }
 
 export interface YaraHandlerOptions<Event, Context> {
-  /** What an event gives to scan; `undefined`: nothing. */
-  readonly subjectOf: (event: Event) => ScanSubject | undefined;
+  /** What an event gives to scan. */
+  readonly subjectsOf: (event: Event) => readonly ScanSubject[];
   /** What an alert needs of an event, taken out of it. */
   readonly contextOf: (event: Event) => Context;
   /** Must not block; the answer comes through {@link YaraEventHandler.settle}. */
   readonly want: (wanted: ScanWanted) => void;
-  readonly emit: (context: Context, finding: ScanFinding) => void;
+  readonly emit: (context: Context, finding: ScanFinding, origin: ScanOrigin) => void;
   /** Files and folders that are not scanned. */
   readonly allowedPaths: readonly string[];
 }
@@ -88,6 +101,8 @@ interface Pending<Context> {
   readonly waiters: Context[];
   /** Told of already. */
   readonly findings: ScanFinding[];
+  /** Written to again meanwhile, by the last of these. */
+  again: Context | undefined;
 }
 
 export class YaraEventHandler<Event extends NormalizedEvent, Context> implements EventHandler<Event> {
@@ -104,6 +119,7 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     scanned: 0,
     unscannable: 0,
     lost: 0,
+    gone: 0,
     refused: 0,
     hits: 0,
   };
@@ -118,14 +134,16 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
   }
 
   handle(event: Event): void {
-    const subject = this.#options.subjectOf(event);
-    if (subject === undefined) return;
+    for (const subject of this.#options.subjectsOf(event)) this.#look(event, subject);
+  }
+
+  #look(event: Event, subject: ScanSubject): void {
     this.#count.looked++;
     const { identity, path } = subject;
     const known = this.#results.get(identity);
     if (known !== undefined) {
       this.#count.known++;
-      if (known.length > 0) this.#emit(this.#options.contextOf(event), known);
+      if (known.length > 0) this.#emit(this.#options.contextOf(event), known, subject);
       return;
     }
     if (this.#isAllowed(path)) {
@@ -139,11 +157,20 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     }
     const context = this.#options.contextOf(event);
     if (underWay !== undefined) {
-      underWay.waiters.push(context);
-      this.#emit(context, underWay.findings);
+      // One file, however often it is closed: told once for each content.
+      if (subject.origin === "written") underWay.again = context;
+      else {
+        underWay.waiters.push(context);
+        this.#emit(context, underWay.findings, subject);
+      }
       return;
     }
-    const pending = { subject, waiters: [context], findings: [] };
+    this.#want(subject, context);
+  }
+
+  #want(subject: ScanSubject, context: Context): void {
+    const { identity } = subject;
+    const pending: Pending<Context> = { subject, waiters: [context], findings: [], again: undefined };
     const id = ++this.#lastId;
     this.#pending.set(id, pending);
     this.#byIdentity.set(identity, pending);
@@ -157,7 +184,8 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     if (pending?.subject.identity !== identity) return;
     if (status === "partial") pending.findings.push(...findings);
     else this.#settle(id, pending, status, findings);
-    for (const context of pending.waiters) this.#emit(context, findings);
+    for (const context of pending.waiters) this.#emit(context, findings, pending.subject);
+    if (status !== "partial" && pending.again !== undefined) this.#want(pending.subject, pending.again);
   }
 
   #settle(
@@ -169,7 +197,8 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     this.#pending.delete(id);
     this.#byIdentity.delete(pending.subject.identity);
     this.#count[status]++;
-    if (status !== "lost") this.#results.set(pending.subject.identity, [...pending.findings, ...findings]);
+    const isKept = pending.subject.origin === "program" && (status === "scanned" || status === "unscannable");
+    if (isKept) this.#results.set(pending.subject.identity, [...pending.findings, ...findings]);
   }
 
   /** Other rules: what the old ones said of files says nothing any more. */
@@ -177,10 +206,10 @@ export class YaraEventHandler<Event extends NormalizedEvent, Context> implements
     this.#results.clear();
   }
 
-  #emit(context: Context, findings: readonly ScanFinding[]): void {
+  #emit(context: Context, findings: readonly ScanFinding[], { origin }: ScanSubject): void {
     for (const finding of findings) {
       this.#count.hits++;
-      this.#options.emit(context, finding);
+      this.#options.emit(context, finding, origin);
     }
   }
 

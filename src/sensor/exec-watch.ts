@@ -99,6 +99,12 @@ export class ExecWatch {
     return kept.map(({ descriptor }) => descriptor);
   }
 
+  /** A claimed descriptor that somebody else may come for. */
+  giveBack(pid: number, descriptor: number): void {
+    this.#keep(pid, descriptor);
+    this.seen--;
+  }
+
   /** The file is known: its executions are not told until it is written to, so that starting it over and over costs nothing here. */
   ignore(descriptor: number): void {
     if (this.#ignored >= ignoredMax || performance.now() - this.#ignoredSinceMs > ignoredMs) this.forgetIgnored();

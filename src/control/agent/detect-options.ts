@@ -39,7 +39,9 @@ export function detectOptions(
     hostMountNs: mountNamespace("self"),
     passwd: readPasswd(""),
     reportMs: detectReportMs,
-    ...(config.yara.enabled || config.ioc.enabled ? { scan: { allowedPaths: config.allowlist.paths } } : {}),
+    ...(config.yara.enabled || config.ioc.enabled
+      ? { scan: { allowedPaths: config.allowlist.paths, writtenFiles: config.scanner.writtenFiles } }
+      : {}),
     ...(config.sigma.correlationState === "" ? {} : { correlationStateMs }),
     ...(logMemory === undefined ? {} : { logs: logMemory }),
   };

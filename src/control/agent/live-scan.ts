@@ -2,7 +2,8 @@
 // descriptor comes from the kernel's own event about the execution, else from /proc, else by name; in each case it is held against
 // what the kernel said of the file when it was executed, so that nothing else is scanned in its place.
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readlinkSync } from "node:fs";
+import { closeSync } from "node:fs";
+import { LRUCache } from "lru-cache";
 import type {
   IndicatorSet,
   ScanFinding,
@@ -27,6 +28,7 @@ import {
   yaraFacts,
 } from "../scan/mod.ts";
 import { ListedDigests } from "./listed-digests.ts";
+import { copyOf, identityOf, type Opened, openSubject, settledStat } from "./open-subject.ts";
 
 export interface LiveScanOptions {
   readonly config: Pick<AppConfig, "scanner" | "yara">;
@@ -36,9 +38,9 @@ export interface LiveScanOptions {
   readonly tell: (action: string, message: string, values: Readonly<Record<string, unknown>>) => void;
 }
 
-/** How long an execution's descriptor is waited for: the record of the start may come before it. */
-const descriptorWaitMs = 25;
-const descriptorTurnsMax = 6;
+/** Results kept of files that events name without saying what they are, and for how long. */
+const resultsMax = 10_000;
+const resultTtlMs = 6 * 60 * 60 * 1000;
 /** How long a worker stays without work: it holds some 80 MB, starts in a third of a second, and most hosts start little that is new. */
 const workerIdleMaxMs = 60_000;
 
@@ -49,6 +51,8 @@ export class LiveScan {
   /** While there are rules or digests. */
   #watch: ExecWatch | undefined;
   #infos = new RuleInfos([]);
+  /** By identity: what was found in scripts, libraries and written files. */
+  readonly #results = new LRUCache<string, readonly ScanFinding[]>({ max: resultsMax, ttl: resultTtlMs });
   /** Of the set that is live. */
   #digest = "";
   #wanted: LiveScanOptions["config"] | undefined;
@@ -88,7 +92,7 @@ export class LiveScan {
   /** What became of the files of starts, for the log and for state documents. */
   account(scans: YaraHandlerStats | undefined): Readonly<Record<string, number>> {
     if (scans === undefined) return {};
-    const { asked, scanned, unscannable, known, allowed, refused, lost } = scans;
+    const { asked, scanned, unscannable, known, allowed, refused, lost, gone } = scans;
     const { timeouts, crashes, memoryKills } = this.#pool.stats("scan");
     const hash = this.#pool.stats("hash");
     return {
@@ -98,6 +102,7 @@ export class LiveScan {
         scans_known: known,
         scans_refused: refused,
         scans_allowed: allowed,
+        scans_gone: gone,
       },
       ...{
         unscannable: unscannable + lost,
@@ -132,6 +137,7 @@ export class LiveScan {
   /** Indicators whose digests are looked for from now on. What is known of files must be forgotten by whoever keeps it. */
   useIndicators(set: IndicatorSet | undefined): void {
     this.#digests.use(set);
+    this.#results.clear();
     if (this.#digests.isAsked) this.#watchExecutions();
   }
 
@@ -156,6 +162,7 @@ export class LiveScan {
       if (compiled.plainReason !== "") log.warn("scans run slowly", { reason: compiled.plainReason });
       this.#infos = new RuleInfos(compiled.rules);
       this.#digest = set.digest;
+      this.#results.clear();
       if (snapshot === undefined) return;
       this.#watchExecutions();
       this.#pool.use(snapshot);
@@ -194,14 +201,20 @@ export class LiveScan {
       return;
     }
     const nothing = { id, identity, status: "lost", findings: [] } as const;
-    const opened = this.#held >= jobsWaitingMax ? undefined : await this.#open(subject);
+    const isFull = this.#held >= jobsWaitingMax;
+    const opened = isFull ? undefined : await openSubject(subject, this.#watch);
     if (opened === undefined) {
-      this.#lost++;
-      this.#options.settled(nothing);
+      const isLost = isFull || subject.origin === "program";
+      if (isLost) this.#lost++;
+      this.#options.settled(isLost ? nothing : { ...nothing, status: "gone" });
       return;
     }
     this.#held++;
     try {
+      if (subject.origin !== "program") {
+        this.#options.settled({ id, identity, ...(await this.#examineNamed(subject, opened)) });
+        return;
+      }
       const partial = (findings: readonly ScanFinding[]): void =>
         this.#options.settled({ id, identity, status: "partial", findings });
       this.#options.settled({ id, identity, ...(await this.#examine(subject, opened, partial)) });
@@ -219,6 +232,26 @@ export class LiveScan {
     await this.#pool.close();
   }
 
+  /** What an event named: known by what was opened. Findings come at once, and a file that was only written again without a change has none. */
+  async #examineNamed(
+    subject: ScanSubject,
+    { descriptor, stat: first }: Opened,
+  ): Promise<Pick<ScanSettled, "status" | "findings">> {
+    const isWritten = subject.origin === "written";
+    const stat = isWritten ? await settledStat({ descriptor, stat: first }) : first;
+    const key = identityOf(stat);
+    const known = this.#results.get(key);
+    if (known !== undefined) {
+      closeSync(descriptor);
+      return { status: "scanned", findings: isWritten ? [] : known };
+    }
+    const early: ScanFinding[] = [];
+    const { status, findings } = await this.#examine(subject, { descriptor, stat }, (more) => early.push(...more));
+    const all = [...early, ...findings];
+    if (status === "scanned" || status === "unscannable") this.#results.set(key, all);
+    return { status, findings: all };
+  }
+
   /** Digests and content at once; listed digests are told as soon as they are found. */
   async #examine(
     subject: ScanSubject,
@@ -227,7 +260,7 @@ export class LiveScan {
   ): Promise<Pick<ScanSettled, "status" | "findings">> {
     const { path } = subject;
     // Whatever comes of it is kept by the file's identity.
-    this.#watch?.ignore(opened.descriptor);
+    if (subject.origin === "program") this.#watch?.ignore(opened.descriptor);
     // Each lane closes what it is given.
     const copy = this.#digests.isAsked ? copyOf(opened.descriptor) : undefined;
     const looking =
@@ -274,83 +307,5 @@ export class LiveScan {
         return { engine: "yara", rule, matches, file, hash, facts: yaraFacts(finding) };
       }),
     };
-  }
-
-  async #open(subject: ScanSubject): Promise<Opened | undefined> {
-    for (let turn = 0; turn < descriptorTurnsMax; turn++) {
-      const opened = this.#claimed(subject) ?? openedAs(subject, `/proc/${subject.pid}/exe`);
-      if (opened !== undefined) return opened;
-      if (this.#watch === undefined) break;
-      await Bun.sleep(descriptorWaitMs);
-    }
-    return openedAs(subject, subject.path);
-  }
-
-  /** Among what the process opened to execute: script, program, dynamic loader. */
-  #claimed(subject: ScanSubject): Opened | undefined {
-    let found: Opened | undefined;
-    for (const descriptor of this.#watch?.claim(subject.pid) ?? []) {
-      const stat = found === undefined ? statOf(descriptor) : undefined;
-      if (stat !== undefined && (isSubject(stat, subject) || nameOf(descriptor) === subject.path))
-        found = { descriptor, stat };
-      else {
-        // The dynamic loader, above all: it comes with every start.
-        this.#watch?.ignore(descriptor);
-        closeSync(descriptor);
-      }
-    }
-    return found;
-  }
-}
-
-interface Opened {
-  readonly descriptor: number;
-  readonly stat: BigIntStats;
-}
-
-/** The same file, opened once more: it needs no name. */
-function copyOf(descriptor: number): number | undefined {
-  try {
-    return openSync(`/proc/self/fd/${descriptor}`, constants.O_RDONLY);
-  } catch {
-    return undefined;
-  }
-}
-
-function openedAs(subject: ScanSubject, path: string): Opened | undefined {
-  if (path === "") return undefined;
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return undefined;
-  }
-  const stat = statOf(descriptor);
-  if (stat !== undefined && isSubject(stat, subject)) return { descriptor, stat };
-  closeSync(descriptor);
-  return undefined;
-}
-
-function statOf(descriptor: number): BigIntStats | undefined {
-  try {
-    const stat = fstatSync(descriptor, { bigint: true });
-    return stat.isFile() ? stat : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether this is the file that was executed. Not by device: an overlay shows another than the kernel works with. */
-function isSubject(stat: BigIntStats, { inode, sizeBytes, mtimeMs }: ScanSubject): boolean {
-  const isSame = String(stat.ino) === inode && Number(stat.size) === sizeBytes;
-  return isSame && Math.abs(Number(stat.mtimeMs) - mtimeMs) < 2;
-}
-
-/** The name that the kernel has for an open file; one that is deleted says so. */
-function nameOf(descriptor: number): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`).replace(/ \(deleted\)$/, "");
-  } catch {
-    return "";
   }
 }

@@ -154,6 +154,12 @@ export const sections = {
         "Memory after which a scan worker is replaced; one that takes half as much again is killed.",
         { stability: "incubating" },
       ),
+      written_files: key(
+        boolean,
+        false,
+        "Whether files are scanned when they are closed after writing, half a second after the last change. Off: a host that compiles or unpacks writes more than a scanner reads.",
+        { stability: "incubating" },
+      ),
       cache_folder: key(
         path({ empty: "/var/lib/sigil for root, a folder sigil in the user's cache for others" }),
         "",

@@ -5,7 +5,7 @@ import { exeFlag, type NormalizedEvent, processLayout } from "../../event/mod.ts
 import { ProcessEvent } from "../../normalize/mod.ts";
 
 /** `undefined` for events that start no program, and for what has no file. */
-export function executableOf(event: NormalizedEvent): ScanSubject | undefined {
+export function executableOf(event: NormalizedEvent, isHostView: boolean): ScanSubject | undefined {
   if (event.kind !== "process_start" || !(event instanceof ProcessEvent)) return undefined;
   const record = event.program?.record;
   if (record === undefined || (record.field(processLayout.exeFlags) & exeFlag.none) !== 0) return undefined;
@@ -17,7 +17,9 @@ export function executableOf(event: NormalizedEvent): ScanSubject | undefined {
     ...[record.exeMtimeMs, field(exeMtimeNs), record.exeCtimeMs, field(exeCtimeNs)],
   ].join(":");
   return {
+    origin: "program",
     identity,
+    isHostView,
     pid: event.pid,
     path: event.program?.image ?? "",
     inode,

@@ -12,6 +12,7 @@ import {
   type RuleInfo,
   ruleInfo,
   type ScanFinding,
+  type ScanOrigin,
   SensorEventRouter,
   SigmaDetectionHandler,
   YaraEventHandler,
@@ -23,6 +24,7 @@ import {
   type Catalogue,
   createCatalogue,
   FieldTable,
+  fileKind,
   liveSources,
   processLayout,
   recordKind,
@@ -54,7 +56,6 @@ import { throttleEventsMax } from "../config/limits.ts";
 import { LogIntake, logEventContext } from "../logs/mod.ts";
 import { auditNeeds } from "./audit-rules.ts";
 import { EarlyRecords, RecordDecoder } from "./decoder.ts";
-import { executableOf } from "./executable.ts";
 import { Guard, guardKinds } from "./guard.ts";
 import {
   type AlertMessage,
@@ -65,6 +66,7 @@ import {
   type StartMessage,
   type ToDetect,
 } from "./protocol.ts";
+import { scanSubjects } from "./scan-subjects.ts";
 import { StormWatch } from "./storm.ts";
 
 declare const self: Worker;
@@ -400,7 +402,10 @@ class DetectLoop {
     return activityKinds
       .filter(
         ({ source, feeds, kind }) =>
-          asked.has(source) || feeds.some((other) => asked.has(other)) || asAudit.includes(kind),
+          asked.has(source) ||
+          feeds.some((other) => asked.has(other)) ||
+          asAudit.includes(kind) ||
+          (kind === fileKind.close && this.#start.scan?.writtenFiles === true),
       )
       .map(({ kind }) => kind);
   }
@@ -433,7 +438,11 @@ class DetectLoop {
     const { scan } = this.#start;
     if (scan === undefined) return undefined;
     return new YaraEventHandler<LiveEvent, Pick<AlertMessage, "event" | "process">>({
-      subjectOf: executableOf,
+      subjectsOf: scanSubjects({
+        fields: this.#fields,
+        hostMountNs: this.#start.hostMountNs,
+        writtenFiles: scan.writtenFiles,
+      }),
       contextOf: (event) => this.#contextOf(event),
       want: (wanted) => send({ type: "scan-wanted", ...wanted }),
       emit: this.#scanAlert,
@@ -441,7 +450,11 @@ class DetectLoop {
     });
   }
 
-  readonly #scanAlert = (context: Pick<AlertMessage, "event" | "process">, finding: ScanFinding): void => {
+  readonly #scanAlert = (
+    context: Pick<AlertMessage, "event" | "process">,
+    finding: ScanFinding,
+    origin: ScanOrigin,
+  ): void => {
     this.#hits++;
     const { engine, rule, matches, indicator, file, hash, facts } = finding;
     const event = {
@@ -460,7 +473,7 @@ class DetectLoop {
         createdMs: Date.now(),
       },
       ...(indicator === undefined ? {} : { indicator }),
-      ...(context.process === undefined ? {} : { process: { ...context.process, hash } }),
+      ...processOfFinding(context.process, hash, origin),
     });
   };
 
@@ -532,4 +545,16 @@ class DetectLoop {
       logs: { ...(this.#logs?.stats ?? { taken: 0, malformed: 0 }) },
     };
   }
+}
+
+/** The process of a finding: digests are its own when the file is its program, and else `file` of the alert is not its program's. */
+function processOfFinding(
+  process: AlertMessage["process"],
+  hash: ScanFinding["hash"],
+  origin: ScanOrigin,
+): Pick<AlertMessage, "process"> {
+  if (process === undefined) return {};
+  if (origin === "program") return { process: { ...process, hash } };
+  const { file: _program, ...rest } = process;
+  return { process: rest };
 }

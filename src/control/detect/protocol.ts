@@ -38,7 +38,7 @@ export interface StartMessage {
   /** Ring of log lines, outlives the worker; absent when no logs are read: rules for them are inert. */
   readonly logs?: SharedArrayBuffer;
   /** Paths that are not scanned; absent when nothing is. */
-  readonly scan?: { readonly allowedPaths: readonly string[] };
+  readonly scan?: { readonly allowedPaths: readonly string[]; readonly writtenFiles: boolean };
   /** How often the worker reports, and measures its clock. */
   readonly reportMs: number;
   /** How often the worker gives out the windows of correlations, and at its end; absent when nobody keeps them. */
