@@ -56,6 +56,9 @@ export interface NormalizedEvent {
   readonly timeMs: number;
   /** The value of a field; `undefined` when the event does not have it. O(1); decodes at most once per event. */
   get(slot: Slot): FieldValue;
-  /** Calls `visit` with every value as text (keys excluded, arrays and objects walked): what Sigma keywords search. */
-  eachText(visit: (text: string) => void): void;
+  /**
+   * Calls `visit` with every value as text (keys excluded, arrays and objects walked): what Sigma keywords search. Texts of fewer UTF-16
+   * units than `lengthMin` may be left out.
+   */
+  eachText(visit: (text: string) => void, lengthMin?: number): void;
 }

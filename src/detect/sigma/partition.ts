@@ -24,9 +24,12 @@ export class Partition {
   readonly #keywordScanner: FieldScanner | undefined;
   /** Per group: 1 when its literals are keywords. */
   readonly #isKeyword: Uint8Array;
-  /** Of the event at hand, per scanner that knows keywords: its text and what was found in it. */
-  readonly #scannedTexts: (string | undefined)[] = [];
-  readonly #scannedGroups: (Int32Array | undefined)[] = [];
+  /** Texts shorter than this hold no keyword. */
+  readonly #keywordLengthMin: number;
+  /** Of the event at hand: the texts of scanners that know keywords, and what was found in them. */
+  readonly #scannedTexts: string[] = [];
+  readonly #scannedGroups: Int32Array[] = [];
+  #scannedCount = 0;
   /** Per group: the epoch it was last found in; an epoch is one event. */
   readonly #flags: Int32Array;
   /** Rules woken by group g: `#woken[#wokenStart[g] … #wokenStart[g + 1]]`. */
@@ -70,6 +73,10 @@ export class Partition {
     byField.delete(null);
     const groupCount = groups.members.length;
     this.#keywordScanner = keywords === undefined ? undefined : new FieldScanner(keywords, groupCount, true);
+    this.#keywordLengthMin = (keywords ?? []).reduce(
+      (least, { text }) => Math.min(least, text.length),
+      Number.MAX_SAFE_INTEGER,
+    );
     this.#slots = Int32Array.from([...byField.keys()].map((field) => slots.slot(field!)));
     const lists = [...byField.values()];
     this.#knowsKeywords = lists.map((list) => keywords !== undefined && isLarge(list));
@@ -88,15 +95,15 @@ export class Partition {
     if (this.#epoch === 0x7fffffff) this.#restartEpochs();
     const epoch = ++this.#epoch;
     this.#candidateCount = 0;
+    this.#scannedCount = 0;
     for (const rule of this.#open) this.#candidates[this.#candidateCount++] = rule;
     try {
       for (let i = 0; i < this.#slots.length; i++) {
-        this.#scannedTexts[i] = undefined;
         const value = event.get(this.#slots[i]!);
         if (typeof value === "string") this.#scanText(i, value);
         else if (value !== undefined && value !== null) this.#scanValue(this.#scanners[i]!, value, 0);
       }
-      if (this.#keywordScanner !== undefined) event.eachText(this.#visitText);
+      if (this.#keywordScanner !== undefined) event.eachText(this.#visitText, this.#keywordLengthMin);
     } catch {
       this.faultCount++;
     }
@@ -115,16 +122,18 @@ export class Partition {
   #scanText(scanner: number, text: string): void {
     const found = this.#scanners[scanner]!.scan(text);
     if (this.#knowsKeywords[scanner]) {
-      this.#scannedTexts[scanner] = text;
-      this.#scannedGroups[scanner] = found;
+      this.#scannedTexts[this.#scannedCount] = text;
+      this.#scannedGroups[this.#scannedCount++] = found;
     }
     this.#mark(found, 0);
   }
 
   /** A text that keywords may be in: usually one that a field's scanner has just seen. */
   readonly #visitText = (text: string): void => {
+    if (text.length < this.#keywordLengthMin) return;
     const texts = this.#scannedTexts;
-    for (let i = 0; i < texts.length; i++) {
+    const count = this.#scannedCount;
+    for (let i = 0; i < count; i++) {
       if (texts[i] === text) {
         this.#mark(this.#scannedGroups[i]!, 1);
         return;

@@ -11,8 +11,11 @@ export interface SigmaEvent {
    */
   readonly timeMs?: number;
   get(slot: number): Value;
-  /** Every value as text, keys excluded, arrays and objects walked: what keywords search. */
-  eachText(visit: (text: string) => void): void;
+  /**
+   * Every value as text, keys excluded, arrays and objects walked: what keywords search. Texts of fewer UTF-16 units than `lengthMin`
+   * may be left out.
+   */
+  eachText(visit: (text: string) => void, lengthMin?: number): void;
 }
 
 /** Gives every field name a number, always the same one. */

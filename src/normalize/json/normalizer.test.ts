@@ -61,6 +61,26 @@ describe("a flat Sysmon-style record", () => {
     );
     expect(texts).toEqual(["1", "a", "b", "c", "4", "true"]);
   });
+
+  test("leaves out no text that is long enough, whatever it is of", () => {
+    const numbers = [0, 7, -7, 1.5, 99_999_999, 999_999_999, 1e9, 4_294_967_295, 4_294_967_296, -1e9, 1e21, 0.1 + 0.2];
+    const record = {
+      EventID: 1,
+      ...Object.fromEntries(numbers.map((n, i) => [`n${i}`, n])),
+      a: "abcdefghij",
+      b: ["xy"],
+    };
+    const texts: string[] = [];
+    read(record).eachText((text) => texts.push(text));
+    expect(texts).toHaveLength(numbers.length + 3);
+    for (let lengthMin = 0; lengthMin < 24; lengthMin++) {
+      const found: string[] = [];
+      read(record).eachText((text) => found.push(text), lengthMin);
+      expect(found.filter(({ length }) => length >= lengthMin)).toEqual(
+        texts.filter(({ length }) => length >= lengthMin),
+      );
+    }
+  });
 });
 
 describe("evtx_dump's JSON", () => {

@@ -79,8 +79,14 @@ export class RecordedEvent implements NormalizedEvent {
     return at;
   }
 
-  eachText(visit: (text: string) => void): void {
-    for (const name in this.fields) visitText(this.fields[name], visit, 0);
+  eachText(visit: (text: string) => void, lengthMin = 0): void {
+    const { fields } = this;
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value === "string") {
+        if (value.length >= lengthMin) visit(value);
+      } else if (typeof value !== "number" || !isShort(value, lengthMin)) visitText(value, visit, 0);
+    }
   }
 }
 
@@ -91,6 +97,9 @@ export function own(fields: Fields, name: string): FieldValue {
   if (typeof value === "function" || (value as unknown) === Object.prototype) return undefined;
   return value;
 }
+
+/** Whether a number as text has fewer than `lengthMin` characters; makes no text of it, and may say no although it has. */
+const isShort = (value: number, lengthMin: number): boolean => lengthMin > 9 && value >>> 0 === value && value < 1e9;
 
 function visitText(value: FieldValue, visit: (text: string) => void, depth: number): void {
   if (typeof value === "string") visit(value);
