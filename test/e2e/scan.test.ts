@@ -51,6 +51,31 @@ const counts = (log: string): Record<string, number> =>
   );
 
 describe("agent scan", () => {
+  test("looks files up in the indicators, beside YARA rules and without any", () => {
+    const listed = write("listed/sample", "content that a list knows by its digest");
+    const digest = new Bun.CryptoHasher("sha256").update("content that a list knows by its digest").digest("hex");
+    const lists = write("lists/hashes.txt", `${digest};seen in a test\n`);
+    write("lists/paths_regex.txt", "/listed/[a-z]+$ ; lies in a bad place\n");
+    for (const more of [["--rules", rules], []]) {
+      const command = ["scan", "--config", config, "--rules", join(lists, ".."), ...more, inFolder("listed")];
+      const { exitCode, stdout } = Bun.spawnSync([...agentCommand(), ...command], { cwd: folder, timeout: 100_000 });
+      const alerts = stdout
+        .toString()
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Alert);
+      expect([more.length, exitCode]).toEqual([more.length, 1]);
+      expect(alerts.map((alert) => [at(alert, "sigil.engine"), at(alert, "rule.category")])).toEqual([
+        ["ioc", "sha256"],
+        ["ioc", "path"],
+      ]);
+      for (const alert of alerts) {
+        expect(at(alert, "file.path")).toBe(listed);
+        expect(at(alert, "file.hash.sha256")).toBe(digest);
+      }
+    }
+  }, 120_000);
+
   const timeoutMs = 120_000;
 
   test(

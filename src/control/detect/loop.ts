@@ -80,8 +80,11 @@ const ancestorsAskedMax = 8;
 /** Longest sleep. Reports and the clock need a turn now and then, and nothing waits without a limit. */
 const sleepMs = 1000;
 
-/** Longest wait for room in the ring of alerts. Longer, and the main thread hangs; control messages must not wait for that. */
-const alertWaitMaxMs = 250;
+/**
+ * Longest wait for room in the ring of alerts: on a machine with several times more work than processors the main thread may not run
+ * for a second. Longer, and it hangs; control messages must not wait for that.
+ */
+const alertWaitMaxMs = 2_000;
 /** Share of the sensor's ring that may fill up meanwhile. */
 const alertWaitShareMax = 7 / 8;
 /** Atomics.wait needs a place that nobody changes: a sleep without an event loop. */
@@ -508,15 +511,16 @@ class DetectLoop {
   }
 
   /**
-   * Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's ring holds them meanwhile,
-   * and behind it the kernel's, twice as large, which the shim leaves alone while the former is full.
+   * Lets the main thread catch up with a burst of alerts as long as that costs no event: the sensor's rings hold them meanwhile,
+   * and behind each the kernel's, which the shim leaves alone while the former is full.
    */
   #awaitRoom(payloadBytes: number): void {
-    const { critical } = this.#sensor;
+    const { critical, bulk } = this.#sensor;
     const endMs = performance.now() + alertWaitMaxMs;
     while (
       !this.#alerts.fits(payloadBytes) &&
       critical.pendingBytes < critical.bytes.length * alertWaitShareMax &&
+      bulk.pendingBytes < bulk.bytes.length * alertWaitShareMax &&
       performance.now() < endMs
     )
       Atomics.wait(nobody, 0, 0, 1);

@@ -12,11 +12,13 @@ import type { AppConfig } from "../config/mod.ts";
 import { type Log, openLog } from "../log/mod.ts";
 import { fileAlert, hitOf, RuleInfos, yaraFacts } from "./alert.ts";
 import { externalsOf } from "./externals.ts";
-import { openForScan, walk } from "./files.ts";
+import { type OpenFile, openForScan, walk } from "./files.ts";
+import { ListedFiles } from "./listed-files.ts";
 import { loadYara } from "./load.ts";
 import { openMemory } from "./memory.ts";
 import { type JobResult, ScanPool } from "./pool.ts";
 import { Progress } from "./progress.ts";
+import type { HashName } from "./protocol.ts";
 import { type CompiledSet, compileYara } from "./rules.ts";
 import { SnapshotStore } from "./snapshot-store.ts";
 
@@ -77,6 +79,8 @@ class ScanRun {
   #encoder!: AlertEncoder;
   #sink!: AlertSink;
   #infos = new RuleInfos([]);
+  #hasYara = false;
+  #listed: ListedFiles | undefined;
   #isReaderGone = false;
   readonly #progress: Progress;
   readonly #count = {
@@ -91,7 +95,8 @@ class ScanRun {
     this.#inFlightMax = workers * 2;
     this.#pool = new ScanPool({
       scanWorkers: workers,
-      hashWorkers: 0,
+      // Only where there is no YARA rule: else one read feeds both.
+      hashWorkers: workers,
       deadlineMs: scanner.fileTimeoutMs,
       memoryMaxBytes: scanner.memoryMaxBytes,
       onTrouble: (what, details) => log.warn(what, details),
@@ -101,10 +106,18 @@ class ScanRun {
 
   async run(): Promise<ScanExit> {
     const { config, json, stdout, paths, pids } = this.#command;
+    this.#listed = await ListedFiles.load(config, this.#log);
     const compiled = await this.#rules();
-    if (compiled?.snapshot === undefined) return 78;
-    this.#pool.use(compiled.snapshot);
-    this.#infos = new RuleInfos(compiled.rules);
+    if (compiled?.snapshot === undefined && this.#listed === undefined) {
+      await this.#pool.close();
+      this.#log.error("neither a YARA rule nor an indicator of files is loaded");
+      return 78;
+    }
+    if (compiled?.snapshot !== undefined) {
+      this.#pool.use(compiled.snapshot);
+      this.#infos = new RuleInfos(compiled.rules);
+      this.#hasYara = true;
+    }
     const host = readHost();
     this.#encoder = new AlertEncoder({
       agent: { type: "sigil", version: buildInfo.version, id: host.id, name: host.name },
@@ -176,8 +189,6 @@ class ScanRun {
     });
     if (rules > 0) return compiled;
     if (compiled.snapshot !== undefined) closeSync(compiled.snapshot.descriptor);
-    await this.#pool.close();
-    this.#log.error("no YARA rule is loaded");
     return undefined;
   }
 
@@ -207,10 +218,15 @@ class ScanRun {
       }
       const { descriptor, stat } = opened;
       const full = resolve(path);
+      const hashes = this.#listed?.hashes ?? [];
+      if (!this.#hasYara) {
+        await this.#digest(path, full, opened, hashes);
+        return;
+      }
       const result = await this.#pool.submit("scan", {
         descriptor,
         request: {
-          ...{ type: "scan", sizeMaxBytes: scanner.fileSizeMaxBytes, hashes: [], archives: true },
+          ...{ type: "scan", sizeMaxBytes: scanner.fileSizeMaxBytes, hashes, archives: true },
           externals: externalsOf(full, stat.uid),
         },
       });
@@ -231,9 +247,29 @@ class ScanRun {
       }
       const about = { path: full, stat, hash: answer.hash, changed: answer.changed };
       for (const finding of answer.findings) await this.#tell(fileAlert(finding, about, this.#infos.of(finding)));
+      for (const input of this.#listed?.look(about) ?? []) await this.#tell(input);
       if (answer.omitted > 0) this.#log.warn("findings left out", { path, count: answer.omitted });
       return;
     }
+  }
+
+  /** A file in front of indicators alone. */
+  async #digest(
+    path: string,
+    full: string,
+    { descriptor, stat }: OpenFile,
+    hashes: readonly HashName[],
+  ): Promise<void> {
+    const { fileSizeMaxBytes: sizeMaxBytes } = this.#command.config.scanner;
+    const result = await this.#pool.submit("hash", { descriptor, request: { type: "hash", sizeMaxBytes, hashes } });
+    if (result === undefined || result.status === "unscannable") {
+      this.#unscannable(path, result?.reason ?? "too many files at once");
+      return;
+    }
+    this.#count.files++;
+    this.#count.bytes += Number(stat.size);
+    const about = { path: full, stat, hash: result.answer.hash, changed: false };
+    for (const input of this.#listed?.look(about) ?? []) await this.#tell(input);
   }
 
   /** One alert a rule, however many regions it matches in: the first is named. */
