@@ -46,11 +46,18 @@ export const guardKinds: readonly number[] = [
   operationKind.bpf,
 ];
 
+/** Times of loading that are kept: events of the one before the last have long come through. */
+const loadsMax = 8;
+/** Between the kernel's clock and this one. */
+const clockToleranceMs = 20;
+
 export class Guard {
   readonly #tell: (message: TamperMessage) => void;
   readonly #ownPid: number;
   readonly #parentPid: number;
   #objects: KernelObjects | undefined;
+  /** When the sensor loaded, newest last; the first time begins before the first event. */
+  readonly #loads: { fromMs: number; toMs: number }[] = [{ fromMs: 0, toMs: Number.POSITIVE_INFINITY }];
   #told = 0;
   /** Since the last report: what was done and not told one by one. */
   #untold = 0;
@@ -61,6 +68,27 @@ export class Guard {
     this.#ownPid = ownPid;
     this.#parentPid = parentPid;
     this.#tell = tell;
+  }
+
+  /** The sensor loads objects of its own from now until {@link loaded}: bpf(2) calls of this process in that time are its work. */
+  loads(nowMs: number): void {
+    if (this.#loads.at(-1)?.toMs === Number.POSITIVE_INFINITY) return;
+    this.#loads.push({ fromMs: nowMs - clockToleranceMs, toMs: Number.POSITIVE_INFINITY });
+    if (this.#loads.length > loadsMax) this.#loads.shift();
+  }
+
+  /** Is it the sensor's own loading? Such a call is news to nobody; any other of this process is. */
+  isOwnLoad(event: AnyLiveEvent): boolean {
+    if (!(event instanceof ActivityEvent) || event.record.kind !== operationKind.bpf) return false;
+    if (event.pid !== this.#ownPid) return false;
+    const { timeMs } = event;
+    return this.#loads.some(({ fromMs, toMs }) => timeMs >= fromMs && timeMs <= toMs);
+  }
+
+  /** It is done with that, whether it succeeded or not. */
+  loaded(nowMs: number): void {
+    const last = this.#loads.at(-1);
+    if (last !== undefined) last.toMs = Math.min(last.toMs, nowMs + clockToleranceMs);
   }
 
   /** The sensor loaded other objects. */

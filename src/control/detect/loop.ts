@@ -276,6 +276,7 @@ class DetectLoop {
     // A record of the DNS may hold several messages.
     for (; event !== undefined; event = this.#decoder.next()) {
       this.#guard.take(event);
+      if (this.#guard.isOwnLoad(event)) continue;
       this.#router?.route(event);
       this.#audit?.take(event);
     }
@@ -328,12 +329,14 @@ class DetectLoop {
     try {
       this.#swap(message);
     } catch (error) {
+      this.#guard.loaded(Date.now());
       send({ type: "rules-failed", generation: message.generation, message: String(error) });
     }
   }
 
   #swap(message: RulesMessage): void {
     const began = performance.now();
+    this.#guard.loads(Date.now());
     const engine = new Engine(message.rules, {
       slots: this.#fields,
       route: (logsource, isKeywordsOnly) => this.#catalogue.route(logsource, isKeywordsOnly),
@@ -388,6 +391,7 @@ class DetectLoop {
     if (this.#isCompat || this.#asked.length === 0 || compatSystemCalls === "never") return;
     if (compatSystemCalls === "auto" && this.#normalizer.stats.compat === 0) return;
     this.#isCompat = true;
+    this.#guard.loads(Date.now());
     this.#enableKinds();
   }
 
@@ -425,6 +429,7 @@ class DetectLoop {
       fault = error.message;
     }
     this.#guard.own(this.#sensor.objects());
+    this.#guard.loaded(Date.now());
     send({ type: "probes", probes: this.#sensor.probes(), fault });
   }
 
