@@ -83,7 +83,7 @@ const loads: readonly Load[] = [
   load("create write close rename unlink", 10_000, 0, activity("files"), { aim: 0.04, seen: files }),
   load("files, 2000/s", 2_000, 2_000, activity("files"), { seen: files }),
   load("connect and accept", 5_000, 0, activity("connect"), { seen: { network_connect: 1, network_accept: 1 } }),
-  load("names by UDP", 10_000, 0, activity("names"), { seen: { dns_query: 1 } }),
+  load("names by UDP", 10_000, 0, activity("names"), { seen: { dns_answer: 1 } }),
   load("getppid", 3_000_000, 0, activity("getppid")),
   load("gcc -c", 40, 0, starts("compile", cpus().length), { seen: { exec: 4 } }),
   load("idle, 3 s", 1, 1, async () => {
