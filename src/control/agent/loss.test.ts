@@ -37,6 +37,7 @@ function report(
     alertsDropped: 0,
     throttled: {},
     swaps: 0,
+    ownLoads: 0,
     logs: { taken: 0, malformed: 0 },
     ...more,
   };

@@ -78,6 +78,8 @@ export function agentStatus(parts: StatusParts, nowMs = Date.now()): AgentStatus
       faults: report?.faults ?? 0,
       swaps: report?.swaps ?? 0,
       restarts: parts.restarts,
+      own_loads: report?.ownLoads ?? 0,
+      ...(report?.indicators === undefined ? {} : { indicators: report.indicators }),
       ...(correlations === undefined ? {} : { correlations: { ...correlations } }),
     },
     processes: {

@@ -28,4 +28,5 @@ test("the sensor's own loading is nobody's news; what this process does at other
   expect(guard.isOwnLoad(bpfCall(own, 6_000))).toBe(true);
   guard.loaded(7_000);
   expect([3_000, 6_000, 8_000].map((timeMs) => guard.isOwnLoad(bpfCall(own, timeMs)))).toEqual([false, true, false]);
+  expect(guard.ownLoads).toBe(4);
 });

@@ -1,5 +1,6 @@
 // What is done to the agent itself: signals, ptrace, its memory, hands on its eBPF objects, attachments that went. Told to the main
-// thread as it happens, whatever rules are loaded, a few in a while and the rest as a number; nobody is exempt, not even the agent's own pid.
+// thread as it happens, whatever rules are loaded, a few in a while and the rest as a number; nobody is exempt. Of the agent's own process
+// only the bpf(2) calls of its loading are left out, and counted.
 
 import { operationKind, operationLayout, operationMark } from "../../event/mod.ts";
 import { ActivityEvent, type AnyLiveEvent } from "../../normalize/mod.ts";
@@ -63,6 +64,8 @@ export class Guard {
   #untold = 0;
   /** Events held back in the kernel, by number of their kind; totals. */
   readonly throttled = new Map<number, number>();
+  /** Calls of bpf(2) that were the sensor's own loading: no detector looked at them. */
+  ownLoads = 0;
 
   constructor(ownPid: number, parentPid: number, tell: (message: TamperMessage) => void) {
     this.#ownPid = ownPid;
@@ -82,7 +85,9 @@ export class Guard {
     if (!(event instanceof ActivityEvent) || event.record.kind !== operationKind.bpf) return false;
     if (event.pid !== this.#ownPid) return false;
     const { timeMs } = event;
-    return this.#loads.some(({ fromMs, toMs }) => timeMs >= fromMs && timeMs <= toMs);
+    const isOwn = this.#loads.some(({ fromMs, toMs }) => timeMs >= fromMs && timeMs <= toMs);
+    if (isOwn) this.ownLoads++;
+    return isOwn;
   }
 
   /** It is done with that, whether it succeeded or not. */

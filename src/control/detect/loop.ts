@@ -534,6 +534,7 @@ class DetectLoop {
   #report(): DetectReport {
     const fault = this.#router?.lastFault;
     const correlations = this.#store?.sigma.correlationStats;
+    const indicators = this.#store?.ioc?.stats;
     return {
       ...(correlations === undefined ? {} : { correlations }),
       counters: this.#sensor.counters(),
@@ -550,6 +551,10 @@ class DetectLoop {
         [...this.#guard.throttled].map(([kind, count]) => [activityByKind[kind]?.name ?? String(kind), count]),
       ),
       swaps: this.#store?.swaps ?? 0,
+      ownLoads: this.#guard.ownLoads,
+      ...(indicators === undefined
+        ? {}
+        : { indicators: { expired: indicators.expired, cut: indicators.cut, omitted: indicators.omitted } }),
       ...(this.#yara === undefined ? {} : { scans: this.#yara.stats }),
       logs: { ...(this.#logs?.stats ?? { taken: 0, malformed: 0 }) },
     };

@@ -87,6 +87,10 @@ export interface DetectReport {
   /** Alerts that did not fit into the ring to the main thread. */
   readonly alertsDropped: number;
   readonly swaps: number;
+  /** Calls of bpf(2) that were the sensor's own. */
+  readonly ownLoads: number;
+  /** Of the live set of indicators: hits that had expired, texts searched in part, hits beyond the limit of an event. */
+  readonly indicators?: { readonly expired: number; readonly cut: number; readonly omitted: number };
   readonly logs: LogIntakeStats;
   /** Absent when nothing is scanned. */
   readonly scans?: YaraHandlerStats;

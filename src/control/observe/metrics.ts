@@ -89,6 +89,12 @@ export function prometheusText(status: AgentStatus): string {
     "State of correlations.",
     Object.entries(detect.correlations ?? {}).map(([what, value]) => [{ what }, value]),
   );
+  page.one("own_loads_total", "Calls of bpf(2) that loaded the sensor's own programs.", detect.own_loads);
+  page.metric(
+    "indicator_limits",
+    "Hits that had expired, texts searched in part, hits beyond the limit of an event; of the live lists.",
+    Object.entries(detect.indicators ?? {}).map(([what, value]) => [{ what }, value]),
+  );
   page.one("processes_known", "Entries of the process table.", processes.known);
   page.one("processes_evicted_live_total", "Running processes that were forgotten.", processes.evicted_live);
   page.one("alerts_sent_total", "Alerts on their way to the outputs.", alerts.sent);

@@ -47,6 +47,10 @@ export interface AgentStatus {
     readonly swaps: number;
     readonly restarts: number;
     readonly correlations?: Readonly<Record<string, number>>;
+    /** Calls of bpf(2) that loaded the sensor's own programs: no detector looks at them. */
+    readonly own_loads: number;
+    /** What was looked up in part, or found and not told. */
+    readonly indicators?: { readonly expired: number; readonly cut: number; readonly omitted: number };
   };
   readonly processes: {
     readonly known: number;

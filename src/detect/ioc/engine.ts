@@ -32,6 +32,8 @@ export interface IocEngineStats {
   expired: number;
   /** Texts that were too long, or mentioned more than is looked up: searched in part. */
   cut: number;
+  /** Hits beyond those of one event that are told. */
+  omitted: number;
 }
 
 /** Decides whether an event holds an indicator. Not for use from several threads at once; sets may be shared. */
@@ -40,6 +42,7 @@ export class IocEngine {
     hits: { domain: 0, ip: 0, url: 0, path: 0, md5: 0, sha1: 0, sha256: 0, imphash: 0 },
     expired: 0,
     cut: 0,
+    omitted: 0,
   };
   readonly #set: IndicatorSet;
   readonly #plans: readonly Plan[];
@@ -250,7 +253,11 @@ export class IocEngine {
   }
 
   #hit(entry: number, observable: string): void {
-    if (entry === -1 || this.#found.has(entry) || this.#found.size >= hitsPerEventMax) return;
+    if (entry === -1 || this.#found.has(entry)) return;
+    if (this.#found.size >= hitsPerEventMax) {
+      this.stats.omitted++;
+      return;
+    }
     this.#found.add(entry);
     if (isExpired(this.#set, entry, this.#timeMs)) {
       this.stats.expired++;
